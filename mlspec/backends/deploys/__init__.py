@@ -1,0 +1,1 @@
+"""Deploy targets, a file each, found by file name."""

@@ -1,0 +1,1 @@
+"""SQL engines, a file each, found by file name."""

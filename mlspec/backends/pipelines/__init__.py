@@ -1,0 +1,1 @@
+"""Pipeline targets, a file each, found by file name."""

@@ -1,0 +1,323 @@
+"""The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry, a state store."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mlspec.base.address import Address
+from mlspec.ir.check import Check
+from mlspec.ir.relation import Relation
+from mlspec.ir.service import Service
+from mlspec.ir.workflow import DatasetStep, RegisterStep, Workflow
+
+
+class Capability(StrEnum):
+    """What a body may need and a backend may lack; the plan refuses what the backend of the environment lacks."""
+
+    CONTAINER = "container"
+    RESOURCES = "resources"
+    SCHEDULE = "schedule"
+    KUBERNETES_SECRET = "kubernetes_secret"
+    AUTOSCALE = "autoscale"
+    REPLICAS = "replicas"
+    ROLLOUT = "rollout"
+    CANARY = "canary"
+    SHADOW = "shadow"
+
+
+class BackendError(Exception):
+    """A backend could not do what was asked; the message is for the user, `help` says what to do."""
+
+    def __init__(self, message: str, help: str = "", code: str = "backend-failed") -> None:  # noqa: A002
+        self.help, self.code = help, code
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a backend works: the project's folder, its private folder in it, and the name of the environment."""
+
+    root: Path
+    private: Path
+    environment: str
+    project: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A rendered file: a relative path and its text. The same for `render`, the plan and `apply`."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an operation left behind: `outputs` go into the state (JSON), `notes` to the user."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Backend(ABC):
+    """`Settings` is a frozen dataclass: its fields are the options of this backend in `mlspec.yaml`."""
+
+    Settings: ClassVar[type]
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    def __init__(self, settings: Any, place: Place) -> None:
+        self.settings, self.place = settings, place
+
+    def close(self) -> None:
+        """Let go of connections and processes."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answer to a query: names, logical types, and rows of plain Python values (times as ISO 8601 text in UTC)."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a kept relation holds; bytes are the engine's estimate."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is really in an engine: kept versions with their size, and which one each public name points to."""
+
+    versions: Mapping[str, Size] = field(default_factory=dict)
+    pointers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One expectation as measured. `passed` is against `max_failed`; `sample` are some of the rows that fail."""
+
+    name: str
+    severity: str
+    failed: int
+    total: int
+    passed: bool
+    sample: Rows | None = None
+
+
+Physical = Mapping[str, str]
+"""From an address to the name under which the engine keeps the version that is meant."""
+
+
+class SqlEngine(Backend):
+    """Keeps relations under names that carry their digest; an environment's public name points to one of them."""
+
+    @abstractmethod
+    def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
+        """The statement that makes this version; pure."""
+
+    @abstractmethod
+    def observe(self) -> Observed:
+        """What is there, without changing anything; nothing there is no error."""
+
+    @abstractmethod
+    def build(self, address: Address, relation: Relation, physical: Physical) -> Size:
+        """Make this version, in one transaction, asserting what the relation promises; done already is done."""
+
+    @abstractmethod
+    def point(self, address: Address, version: str) -> None:
+        """Let the public name of the environment mean this version, in one step."""
+
+    @abstractmethod
+    def remove(self, address: Address) -> None:
+        """Take the public name away, and the versions that no environment needs any more."""
+
+    @abstractmethod
+    def check(self, check: Check, physical: Physical) -> tuple[CheckResult, ...]:
+        """Run the expectations and keep their results beside the data."""
+
+    @abstractmethod
+    def results(self, subject: str) -> tuple[CheckResult, ...]:
+        """The newest kept results of the checks of a subject."""
+
+    @abstractmethod
+    def rows(self, query: str, physical: Physical, limit: int = 0) -> Rows:
+        """Answer a canonical query over addresses; read only."""
+
+    @abstractmethod
+    def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
+        """Write a kept version to a file (`parquet` or `csv`), in the order of its rows; returns their number."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model version; `version` is the digest of everything that decided it.
+
+    `metrics`, `contract` (feature, type), `lineage` (address, digest) are as registered; `path` is where it lies.
+    """
+
+    model: str
+    version: str
+    format: str
+    metrics: Mapping[str, float]
+    contract: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
+    lineage: Mapping[str, str]
+    files_digest: str
+    path: str = ""
+
+
+class ModelRegistry(Backend):
+    """Model versions by name and digest; a version never changes."""
+
+    @abstractmethod
+    def get(self, model: str, version: str) -> ModelVersion | None:
+        """The version of that digest, if it was registered and its files are whole."""
+
+    @abstractmethod
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of a model, the newest last."""
+
+    @abstractmethod
+    def register(self, version: ModelVersion, files: Path) -> ModelVersion:
+        """Copy the files of a directory in and keep the version, in one step; registered already is done."""
+
+    @abstractmethod
+    def remove(self, model: str) -> None:
+        """Forget a model and all its versions."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a pipeline target gets to run a workflow with.
+
+    `export` writes the dataset of a step into a directory; `say` tells the user one line of progress;
+    `lineage` is what goes into the registry as the origin of the version.
+    """
+
+    export: Callable[[DatasetStep, Path], None]
+    registry: ModelRegistry
+    say: Callable[[str], None]
+    lineage: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """What became of a step: `done`, `cached`, `skipped` (its condition was false) or `failed`; seconds; its log."""
+
+    name: str
+    status: str
+    seconds: float
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of a workflow: its id, its steps, the metrics by step, and the model version it registered."""
+
+    id: str
+    steps: tuple[StepRun, ...]
+    metrics: Mapping[str, Mapping[str, float]]
+    version: ModelVersion | None = None
+
+
+class PipelineTarget(Backend):
+    """Publishes workflows, and runs those that an apply needs."""
+
+    @abstractmethod
+    def render(self, workflow: Workflow) -> tuple[Artifact, ...]:
+        """The files that define it for this target; pure."""
+
+    @abstractmethod
+    def publish(self, workflow: Workflow) -> Outcome:
+        """Let the definition be known to the target."""
+
+    @abstractmethod
+    def withdraw(self, outputs: Mapping[str, Any]) -> None:
+        """Take a published definition away."""
+
+    @abstractmethod
+    def run(self, workflow: Workflow, tools: Tools) -> Run:
+        """Run it to its end. Raises BackendError naming the step that failed and its log."""
+
+
+class DeployTarget(Backend):
+    """Makes services out of model versions."""
+
+    @abstractmethod
+    def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
+        """The files that define it for this target; pure. No version: the model is yet to be trained."""
+
+    @abstractmethod
+    def apply(self, service: Service, version: ModelVersion) -> Outcome:
+        """Bring it about; done already is done."""
+
+    @abstractmethod
+    def observe(self, outputs: Mapping[str, Any]) -> bool:
+        """Whether what the outputs of an earlier apply describe is still there, unchanged."""
+
+    @abstractmethod
+    def destroy(self, outputs: Mapping[str, Any]) -> None:
+        """Take it away; gone already is done."""
+
+
+@dataclass(frozen=True)
+class LockInfo:
+    """Who holds the lock of a state, since when (ISO 8601, UTC), where and why."""
+
+    id: str
+    who: str
+    host: str
+    pid: int
+    when: str
+    why: str
+
+
+class Locked(BackendError):
+    """Somebody else holds the lock."""
+
+    def __init__(self, holder: LockInfo, help: str) -> None:  # noqa: A002
+        self.holder = holder
+        where = f"{holder.who}@{holder.host} (process {holder.pid})"
+        super().__init__(f"the state is locked by {where} since {holder.when} for `{holder.why}`", help, "state-locked")
+
+
+class StateStore(Backend):
+    """Keeps the state of one environment as text: atomically, with the one before, locked across processes."""
+
+    @abstractmethod
+    def read(self) -> str | None:
+        """The state, or None where there is none yet."""
+
+    @abstractmethod
+    def write(self, text: str, previous: str | None) -> None:
+        """Replace `previous` by `text` in one step. Raises BackendError when the state is no longer `previous`."""
+
+    @abstractmethod
+    def lock(self, why: str, wait: float = 0.0) -> LockInfo:
+        """Take the lock, waiting for it at most so many seconds. Raises Locked."""
+
+    @abstractmethod
+    def unlock(self, lock_id: str) -> None:
+        """Give the lock with that id back. Raises BackendError when another one holds."""
+
+    @abstractmethod
+    def holder(self) -> LockInfo | None:
+        """Who holds the lock now."""
+
+
+def needed_register(workflow: Workflow) -> RegisterStep:
+    """The register step of a workflow that makes a model."""
+    step = workflow.register
+    if step is None:
+        raise BackendError(f"workflow `{workflow.name}` registers no model")
+    return step
+
+

@@ -1,0 +1,1 @@
+"""Model registries, a file each, found by file name."""

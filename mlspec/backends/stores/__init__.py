@@ -1,0 +1,1 @@
+"""State stores, a file each, found by file name."""

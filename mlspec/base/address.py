@@ -1,0 +1,31 @@
+"""The name of one thing: `kind.name`, or `kind.name/part` for a part of it."""
+
+import re
+from dataclasses import dataclass
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)(?:/([a-z][a-z0-9_]*))?")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Address:
+    """A kind, a name and, where one spec makes several resources, a part."""
+
+    kind: str
+    name: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}/{self.part}" if self.part else f"{self.kind}.{self.name}"
+
+    @property
+    def whole(self) -> "Address":
+        """The address of the spec that this part belongs to."""
+        return Address(self.kind, self.name) if self.part else self
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read `kind.name` or `kind.name/part`; raises ValueError on anything else."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
+            raise ValueError(f"`{text}` is not an address; write `kind.name`")
+        return cls(match[1], match[2], match[3] or "")

@@ -1,0 +1,19 @@
+"""Digests of values: equal meaning gives an equal digest on every machine."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+
+def digest(*values: object) -> str:
+    """A hex digest (32 digits, BLAKE2b) of JSON values; mappings in any key order are equal, sequences are not."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def digest_bytes(chunks: Iterable[bytes]) -> str:
+    """A hex digest (32 digits, BLAKE2b) of bytes that come in pieces."""
+    state = hashlib.blake2b(digest_size=16)
+    for chunk in chunks:
+        state.update(chunk)
+    return state.hexdigest()

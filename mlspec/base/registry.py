@@ -1,0 +1,73 @@
+"""Finds what people add by its file name: a kind, an engine, a target, a store; imports only what is named."""
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class UnknownName(Exception):
+    """Nothing in the folder is called that; `known` is what is there."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"nothing is called `{name}`")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """The classes of one port, a file each: `package` is the folder, `port` what each of them is.
+
+    Another distribution adds to it by an entry point in the group `mlspec.<folder>`, named as the file would be.
+    """
+
+    package: str
+    port: type[T]
+
+    def names(self) -> tuple[str, ...]:
+        """What the folder holds, by file name, without importing any of it."""
+        return _modules(self.package) + _plugins(self.group)
+
+    @property
+    def group(self) -> str:
+        """The entry-point group of this folder."""
+        return "mlspec." + self.package.rpartition(".")[2]
+
+    def get(self, name: str) -> type[T]:
+        """The class in the file of that name. Raises UnknownName."""
+        if name in _modules(self.package):
+            return _only_class(f"{self.package}.{name}", self.port)
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                loaded: type[T] = point.load()
+                return loaded
+        raise UnknownName(name, self.names())
+
+
+@lru_cache(maxsize=None)
+def _modules(package: str) -> tuple[str, ...]:
+    path = importlib.import_module(package).__path__
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")))
+
+
+@lru_cache(maxsize=None)
+def _plugins(group: str) -> tuple[str, ...]:
+    return tuple(sorted(p.name for p in entry_points(group=group)))
+
+
+@lru_cache(maxsize=None)
+def _only_class(module_name: str, port: type) -> Any:
+    module = importlib.import_module(module_name)
+    found = [
+        c
+        for c in vars(module).values()
+        if inspect.isclass(c) and c.__module__ == module_name and issubclass(c, port) and not c.__name__.startswith("_")
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module_name} must hold exactly one {port.__name__}, it holds {len(found)}")
+    return found[0]

@@ -1,0 +1,10 @@
+"""A fact: something true that needs no work of its own; it lives in the state only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Ordered pairs of a name and a value in JSON."""
+
+    items: tuple[tuple[str, str], ...] = ()

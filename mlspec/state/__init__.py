@@ -1,0 +1,1 @@
+"""What is believed to exist: records by address, kept as versioned JSON."""
