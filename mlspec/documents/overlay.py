@@ -1,0 +1,88 @@
+"""Environments and variables laid over documents; every value keeps the place that it came from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlspec.base.diag import Diagnostic, Report, known_names
+from mlspec.documents.document import Document, Origin, Path
+
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_NAME = re.compile(r"\s*(vars|env)\.([A-Za-z_][A-Za-z0-9_]*)\s*")
+
+
+@dataclass(frozen=True)
+class Values:
+    """What `${vars.x}`, `${env.X}` and `${environment}` mean."""
+
+    environment: str
+    vars: Mapping[str, Any]
+    env: Mapping[str, str]
+
+
+def overlay(document: Document, patch: Mapping[str, Any], origin: Origin, at: Path) -> Document:
+    """Lay a patch over a document: mappings are merged, everything else is replaced; `at` is the patch's path."""
+    data, laid = _merge(document.data, patch, origin, at, ())
+    return replace(document, data=data, laid={**document.laid, **laid})
+
+
+def _merge(
+    data: Mapping[str, Any], patch: Mapping[str, Any], origin: Origin, at: Path, path: Path
+) -> tuple[dict[str, Any], dict[Path, tuple[Origin, Path]]]:
+    merged = dict(data)
+    laid: dict[Path, tuple[Origin, Path]] = {}
+    for key, value in patch.items():
+        here, there = (*path, key), (*at, key)
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            merged[key], below = _merge(old, value, origin, there, here)
+            laid.update(below)
+        else:
+            merged[key] = value
+            laid[here] = (origin, there)
+    return merged, laid
+
+
+def substitute(document: Document, values: Values, report: Report) -> Document:
+    """Put values in the place of `${vars.x}` and `${env.X}`; a scalar that is nothing else takes the value's type."""
+
+    def walk(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {k: walk(v, (*path, k)) for k, v in value.items()}
+        if isinstance(value, list):
+            return [walk(v, (*path, i)) for i, v in enumerate(value)]
+        if isinstance(value, str) and "${" in value:
+            return _replace(value, document, path, values, report)
+        return value
+
+    return replace(document, data=walk(document.data, ()))
+
+
+def _replace(text: str, document: Document, path: Path, values: Values, report: Report) -> Any:
+    whole = _REFERENCE.fullmatch(text)
+    if whole:
+        return _lookup(whole, document, path, values, report)
+    return _REFERENCE.sub(lambda m: str(_lookup(m, document, path, values, report)), text)
+
+
+def _lookup(match: re.Match[str], document: Document, path: Path, values: Values, report: Report) -> Any:
+    inside = match[1].strip()
+    span = document.text_span(path, 1, match.start() + 1, match.end() - match.start())
+    if inside == "environment":
+        return values.environment
+    name = _NAME.fullmatch(inside)
+    if name is None:
+        help_ = "`${vars.name}`, `${env.NAME}` and `${environment}` are what there is"
+        report.add(Diagnostic("unknown-variable", f"`{match[0]}` means nothing", span, help=help_))
+        return match[0]
+    known: Mapping[str, Any] = values.vars if name[1] == "vars" else values.env
+    if name[2] in known:
+        return known[name[2]]
+    if name[1] == "env":
+        message, help_ = f"environment variable `{name[2]}` is not set", f"set `{name[2]}` before running mlspec"
+    else:
+        message = f"there is no variable `{name[2]}` in environment `{values.environment}`"
+        help_ = known_names(name[2], known, "variable")
+    report.add(Diagnostic("unknown-variable", message, span, help=help_))
+    return match[0]

@@ -1,0 +1,35 @@
+"""SQL templates, for those who ask for them by the ending `.sql.j2`: sandboxed, strict, seeing only variables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class TemplateProblem(Exception):
+    """A template that cannot be rendered; `line` starts at 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        self.line = line
+        super().__init__(message)
+
+
+def render(text: str, variables: Mapping[str, Any], environment: str) -> str:
+    """The text with `vars` and `environment` put in. Raises TemplateProblem."""
+    import jinja2  # noqa: PLC0415 - loaded only by projects that have templates
+    import jinja2.sandbox  # noqa: PLC0415
+
+    sandbox = jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
+    try:
+        return sandbox.from_string(text).render(vars=dict(variables), environment=environment)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateProblem(str(error.message), error.lineno) from None
+    except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError) as error:
+        raise TemplateProblem(str(error), _line(error)) from None
+
+
+def _line(error: BaseException) -> int:
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

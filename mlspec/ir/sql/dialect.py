@@ -1,0 +1,75 @@
+"""The canonical dialect, and the two-way table between logical types and its own."""
+
+from sqlglot import exp
+
+from mlspec.ir.columntype import ColumnType
+
+DIALECT = "duckdb"
+
+_TO_SQL = {
+    "boolean": "BOOLEAN", "int32": "INTEGER", "int64": "BIGINT", "float32": "REAL", "float64": "DOUBLE",
+    "string": "VARCHAR", "bytes": "BLOB", "date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ",
+    "json": "JSON",
+}  # fmt: skip
+
+_T = exp.DataType.Type
+_FROM_SQL = {
+    _T.BOOLEAN: "boolean",
+    _T.TINYINT: "int32", _T.SMALLINT: "int32", _T.INT: "int32", _T.MEDIUMINT: "int32",
+    _T.UTINYINT: "int32", _T.USMALLINT: "int32",
+    _T.BIGINT: "int64", _T.INT128: "int64", _T.UINT: "int64", _T.UBIGINT: "int64",
+    _T.FLOAT: "float32", _T.DOUBLE: "float64",
+    _T.VARCHAR: "string", _T.TEXT: "string", _T.CHAR: "string", _T.NVARCHAR: "string", _T.UUID: "string",
+    _T.BINARY: "bytes", _T.VARBINARY: "bytes", _T.BLOB: "bytes",
+    _T.DATE: "date", _T.TIMESTAMP: "timestamp", _T.DATETIME: "timestamp", _T.TIMESTAMPNTZ: "timestamp",
+    _T.TIMESTAMPTZ: "timestamptz", _T.TIMESTAMPLTZ: "timestamptz", _T.JSON: "json",
+}  # fmt: skip
+
+
+def to_sql(kind: ColumnType) -> str:
+    """A logical type in the canonical dialect."""
+    if kind.name == "decimal":
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if kind.name == "array":
+        return f"{to_sql(kind.items[0])}[]"
+    if kind.name == "struct":
+        inside = ", ".join(f'"{f}" {to_sql(t)}' for f, t in zip(kind.fields, kind.items, strict=True))
+        return f"STRUCT({inside})"
+    return _TO_SQL[kind.name]
+
+
+def data_type(kind: ColumnType) -> exp.DataType:
+    """A logical type as a node of a tree."""
+    return exp.DataType.build(to_sql(kind), dialect=DIALECT)
+
+
+def from_sql(kind: exp.DataType | None) -> ColumnType | None:
+    """The logical type of an annotated node; None where it is not known."""
+    if kind is None:
+        return None
+    if name := _FROM_SQL.get(kind.this):
+        return ColumnType(name)
+    sizes = [int(e.this.this) for e in kind.expressions if isinstance(e, exp.DataTypeParam)]
+    if kind.this in {_T.DECIMAL, _T.BIGDECIMAL}:
+        precision, scale = (*sizes, 18, 3)[:2] if not sizes else (sizes[0], sizes[1] if len(sizes) > 1 else 0)
+        return ColumnType("decimal", precision, scale)
+    if kind.this in {_T.ARRAY, _T.LIST} and kind.expressions:
+        item = from_sql(kind.expressions[0])
+        return ColumnType("array", items=(item,)) if item else None
+    return None
+
+
+def column(name: str, table: str = "") -> exp.Column:
+    """A quoted column."""
+    return exp.column(name, table=table or None, quoted=True)
+
+
+def table(address: str, alias: str = "") -> exp.Table:
+    """A relation by its address, as canonical queries name it."""
+    node = exp.Table(this=exp.to_identifier(address, quoted=True))
+    return exp.alias_(node, alias, table=True, quoted=True) if alias else node
+
+
+def interval(microseconds: int) -> exp.Interval:
+    """A span of time, exact to the microsecond, whatever the calendar does."""
+    return exp.Interval(this=exp.Literal.string(str(microseconds)), unit=exp.var("MICROSECOND"))
