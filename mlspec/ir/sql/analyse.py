@@ -241,3 +241,13 @@ def _compared(left: ColumnType, right: ColumnType) -> tuple[str, str] | None:
 def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
     """All origins of some columns, each once."""
     return tuple(sorted({o for c in columns for o in c.origins}, key=lambda o: (o.address, o.column)))
+
+
+def named_tables(text: str) -> Iterator[str]:
+    """The names of the tables that a query reads, as written; nothing if it cannot be parsed."""
+    try:
+        tree = parse(text)
+    except SqlProblems:
+        return
+    for node in _real_tables(tree):
+        yield f"{node.db}.{node.name}" if node.db else node.name

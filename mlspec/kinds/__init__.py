@@ -1,0 +1,1 @@
+"""The catalogue of the language: one file a kind, found by its name."""

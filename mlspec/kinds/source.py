@@ -1,0 +1,202 @@
+"""A source: rows that come from outside, with their types, when they happened and when they became known."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from sqlglot import exp
+
+from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.digest import digest
+from mlspec.documents.project import OutsideProject
+from mlspec.ir.columntype import TIMES, ColumnType
+from mlspec.ir.relation import Column, Keep, Relation, Scan, Timing
+from mlspec.ir.resource import Body
+from mlspec.ir.sql.dialect import DIALECT, column, interval
+from mlspec.ir.sql.parse import parse
+from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
+from mlspec.language.scope import Scope
+from mlspec.language.spec import OnChange, Part, Spec
+from mlspec.language.sql import Sql
+from mlspec.language.words import Bool, ColumnName, TimeZone, Type
+
+_FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+
+def _expanded(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class SourceColumn(Part):
+    """A column: its type, what it means, and its name in the file if that is another (`from`)."""
+
+    type: Type
+    description: Annotated[str, OnChange.METADATA] = ""
+    tags: Annotated[tuple[str, ...], OnChange.METADATA] = ()
+    origin: str = Field(default="", alias="from")
+
+
+class SourceFiles(Part):
+    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual.
+
+    `track_content: false` leaves what the files hold out of the plan: then only `mlspec run` reads them anew.
+    """
+
+    path: str
+    format: Literal["parquet", "csv", "json"] | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    header: Bool = True
+    null_values: tuple[str, ...] = ("",)
+    track_content: Bool = True
+
+
+def _files(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class Source(Spec):
+    """Where rows are (`files`, `table` or `query`), what columns they have, and when a row became known."""
+
+    files: Annotated[SourceFiles, BeforeValidator(_files), OnChange.REBUILD] | None = None
+    table: Annotated[str, OnChange.REBUILD, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
+    query: Annotated[Sql, OnChange.REBUILD] | None = None
+    columns: dict[ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded)]] = {}
+    event_time: ColumnName | None = None
+    available_time: str | None = None
+    tie_break: ColumnName | None = None
+    timezone: TimeZone | None = None
+    keys: tuple[ColumnName, ...] = ()
+    checks: tuple[Quality, ...] = ()
+
+    def check(self, scope: Scope) -> Iterator[Diagnostic]:
+        where = [k for k in ("files", "table", "query") if getattr(self, k) is not None]
+        if len(where) != 1:
+            found = " and ".join(f"`{w}`" for w in where) or "none"
+            yield scope.error("invalid-source", f"a source has one of `files`, `table`, `query`; `{self.name}` has {found}", "name")
+            return
+        if self.query is None and not self.columns:
+            yield scope.error("missing-field", f"source `{self.name}` declares no `columns`", "name", help="declare each column with its type")
+            return
+        relation = self.relation(scope)
+        for field in ("event_time", "tie_break"):
+            yield from self._column(scope, relation, getattr(self, field), field)
+        for index, name in enumerate(self.keys):
+            yield from self._column(scope, relation, name, "keys", index)
+        if self.event_time and (found_column := relation.column(self.event_time)) and found_column.type.name not in TIMES:
+            yield scope.error("wrong-type", f"the event time `{self.event_time}` is `{found_column.type}`, not a time", "event_time")
+        yield from check_qualities(scope, self._qualities(), relation, f"source `{self.name}`")
+
+    def _column(self, scope: Scope, relation: Relation, name: str | None, *path: str | int) -> Iterator[Diagnostic]:
+        if name and relation.column(name) is None:
+            help_ = known_names(name, relation.names, "column")
+            yield scope.error("unknown-column", f"source `{self.name}` has no column `{name}`", *path, help=help_)
+
+    def _qualities(self) -> tuple[Quality, ...]:
+        return (*self.checks, keys_quality(self.keys)) if self.keys else self.checks
+
+    def relation(self, scope: Scope) -> Relation:
+        base = self._from_query(scope) if self.query is not None else self._from_scan(scope)
+        available = self._available(scope, base)
+        if available is None:
+            return replace(base, timing=Timing(self.event_time or "", "", self.tie_break or ""))
+        name, extra = available
+        timing = Timing(self.event_time or "", name, self.tie_break or "")
+        if extra is None:
+            return replace(base, timing=timing)
+        made, node = extra
+        query = exp.select(exp.Star(), exp.alias_(node, name, quoted=True)).from_(parse(base.query).subquery("rows"))
+        return replace(base, query=query.sql(DIALECT), columns=(*base.columns, made), timing=timing)
+
+    def _available(self, scope: Scope, base: Relation) -> tuple[str, tuple[Column, exp.Expr] | None] | None:
+        """The column of the available time; made from an expression, or from the end of a day, if it must be."""
+        columns = {c.name: c for c in base.columns}
+        if self.available_time is None:
+            event = columns.get(self.event_time or "")
+            if event is None or event.type.name != "date":
+                return None
+            node: exp.Expr = exp.Add(this=exp.cast(column(event.name), "TIMESTAMP"), expression=interval(86_400_000_000))
+            kind, read = ColumnType("timestamp"), frozenset({event.name})
+            if self.timezone:
+                node, kind = exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)), ColumnType("timestamptz")
+        elif self.available_time in columns:
+            return self.available_time, None
+        else:
+            node, kind, read = scope.expression(self.available_time, columns, "available_time")
+        if kind.name not in TIMES - {"date"}:
+            raise Problems([scope.error("wrong-type", f"an available time is a timestamp, this is `{kind}`", "available_time")])
+        if "available_time" in columns:
+            raise Problems([scope.error("duplicate-column", "a column is called `available_time` already", "available_time")])
+        origins = tuple(o for n in sorted(read) for o in columns[n].origins)
+        made = digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], base.rows_digest)
+        return "available_time", (Column("available_time", kind, made, origins, self.available_time or "the end of the day"), node)
+
+    def _from_query(self, scope: Scope) -> Relation:
+        assert self.query is not None  # noqa: S101 - said by the caller
+        found = scope.analyse(self.query, "query")
+        wrong = []
+        for name, declared in self.columns.items():
+            made = next((c for c in found.columns if c.name == name), None)
+            if made is None:
+                help_ = known_names(name, [c.name for c in found.columns], "column")
+                wrong.append(scope.error("unknown-column", f"the query of `{self.name}` has no column `{name}`", "columns", name, key=True, help=help_))
+            elif made.type != declared.type:
+                message = f"column `{name}` is `{made.type}`, declared as `{declared.type}`"
+                wrong.append(scope.error("type-mismatch", message, "columns", name, help=f"cast it in the query, or declare `{made.type}`"))
+        if wrong:
+            raise Problems(wrong)
+        columns = tuple(self._described(c) for c in found.columns)
+        return Relation(found.query, columns, found.rows_digest, Keep.VIEW, reads=found.reads)
+
+    def _described(self, made: Column) -> Column:
+        declared = self.columns.get(made.name)
+        return replace(made, description=declared.description, tags=declared.tags) if declared else made
+
+    def _from_scan(self, scope: Scope) -> Relation:
+        scan = self._scan(scope)
+        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files)
+        rows = digest("scan", identity)
+        columns = []
+        select = exp.select()
+        for name, declared in self.columns.items():
+            node: exp.Expr = column(declared.origin or name)
+            kind = declared.type
+            if self.timezone and kind.name == "timestamp":
+                node, kind = exp.AtTimeZone(this=node, zone=exp.Literal.string(self.timezone)), ColumnType("timestamptz")
+            made = digest(rows, declared.origin or name, str(declared.type), self.timezone if kind != declared.type else "")
+            words = declared.origin or name
+            columns.append(Column(name, kind, made, (), words, declared.description, declared.tags))
+            select = select.select(exp.alias_(node, name, quoted=True))
+        query = select.from_("scan").sql(DIALECT)
+        keep = Keep.VIEW if scan.table else Keep.TABLE
+        return Relation(query, tuple(columns), rows, keep, scan=scan)
+
+    def _scan(self, scope: Scope) -> Scan:
+        declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())
+        if self.files is None:
+            return Scan(table=self.table or "", declared=declared)
+        try:
+            found = scope.files.glob(self.files.path)
+        except OutsideProject:
+            raise Problems([scope.error("outside-project", f"`{self.files.path}` lies outside the project", "files")]) from None
+        if not found:
+            raise Problems([scope.error("missing-file", f"no file matches `{self.files.path}`", "files",
+                                        help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
+        kind = self.files.format or _FORMATS.get(PurePosixPath(found[0]).suffix.lower(), "")
+        if not kind:
+            raise Problems([scope.error("unknown-format", f"the format of `{found[0]}` is not known by its name", "files",
+                                        help="say `format: parquet`, `csv` or `json`")])  # fmt: skip
+        options: tuple[tuple[str, str], ...] = ()
+        if kind == "csv":
+            delimiter = "\t" if found[0].endswith(".tsv") and "delimiter" not in self.files.model_fields_set else self.files.delimiter
+            options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false"))
+        nulls = self.files.null_values if kind == "csv" else ()
+        snapshot = digest([scope.files.content(f) for f in found]) if self.files.track_content else ""
+        return Scan(kind, found, "", options, nulls, snapshot, declared)
+
+    def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
+        relation = scope.relation(self.address)
+        yield "", relation
+        if self._qualities():
+            yield "checks", lower_qualities(scope, self._qualities(), str(self.address), relation)

@@ -1,0 +1,103 @@
+"""What a kind sees of the rest while it is compiled: what it refers to, the project's files, and where things stand."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Note, Problems, Severity, Span
+from mlspec.documents.document import Document, Path
+from mlspec.documents.project import Files
+from mlspec.ir.columntype import ColumnType
+from mlspec.ir.relation import Column, Relation
+from mlspec.ir.sql.analyse import Analysis, analyse, expression
+from mlspec.ir.sql.parse import SqlProblem, SqlProblems
+from mlspec.language.sql import Sql
+
+
+class Scope(ABC):
+    """Handed to a spec when it is asked its questions."""
+
+    def __init__(self, document: Document, files: Files, environment: str) -> None:
+        self.document, self.files, self.environment = document, files, environment
+        self.warnings: list[Diagnostic] = []
+        self._analysed: dict[str, Analysis] = {}
+
+    @abstractmethod
+    def address(self, ref: Any) -> Address:
+        """The address that a reference means."""
+
+    @abstractmethod
+    def spec(self, ref: Any) -> Any:
+        """The spec that a reference, or an address, means."""
+
+    @abstractmethod
+    def relation(self, ref: Any) -> Relation:
+        """The rows that a reference, or an address, offers."""
+
+    @abstractmethod
+    def lookup(self, name: str) -> tuple[str, Relation] | SqlProblem:
+        """The address and rows of a table as SQL names it."""
+
+    @abstractmethod
+    def body(self, address: Address) -> Any:
+        """The body that a spec already lowered to, by its address."""
+
+    @abstractmethod
+    def specs(self, kind: str) -> Mapping[str, Any]:
+        """All specs of a kind by name."""
+
+    def span(self, path: Path, *, key: bool = False) -> Span:
+        """The place of a field."""
+        return self.document.key_span(path) if key else self.document.span(path)
+
+    def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "", key: bool = False,  # noqa: A002, PLR0913
+              notes: tuple[Note, ...] = ()) -> Diagnostic:  # fmt: skip
+        """An error at a field."""
+        return Diagnostic(code, message, self.span(path, key=key), label, help, notes)
+
+    def warning(self, code: str, message: str, *path: str | int, help: str = "") -> Diagnostic:  # noqa: A002
+        """A warning at a field."""
+        return Diagnostic(code, message, self.span(path), help=help, severity=Severity.WARNING)
+
+    def analyse(self, sql: Sql, *path: str | int) -> Analysis:
+        """Understand a query. Raises Problems with the places in the YAML or the SQL file."""
+        known = self._analysed.get(sql.text)
+        if known is None:
+            try:
+                known = analyse(sql.text, self.lookup)
+            except SqlProblems as error:
+                raise Problems(self._diagnostic(p, sql, path) for p in error.problems) from None
+            self._analysed[sql.text] = known
+            self.warnings.extend(self._traps(sql, path))
+        return known
+
+    def expression(self, text: str, columns: Mapping[str, Column], *path: str | int) -> tuple[Any, ColumnType, frozenset[str]]:
+        """Understand an expression over columns. Raises Problems."""
+        try:
+            return expression(text, columns)
+        except SqlProblems as error:
+            raise Problems(self._diagnostic(p, Sql(text), path) for p in error.problems) from None
+
+    def _diagnostic(self, problem: SqlProblem, sql: Sql, path: Path) -> Diagnostic:
+        span = self.sql_span(sql, path, problem.start, problem.length)
+        return Diagnostic(problem.code, problem.message, span, problem.label, problem.help)
+
+    def sql_span(self, sql: Sql, path: Path, start: int, length: int) -> Span:
+        """The place of a piece of SQL, by its offset."""
+        if sql.template:
+            return Span(sql.file)
+        before = sql.text[:start]
+        line = before.count("\n") + 1
+        column = start - (before.rfind("\n") + 1) + 1
+        if sql.file:
+            return Span(sql.file, line, column, line, column + length)
+        return self.document.text_span(path, line, column, length)
+
+    def _traps(self, sql: Sql, path: Path) -> list[Diagnostic]:
+        if sql.file:
+            return []
+        if self.document.style(path) == "" and self.document.rest_of_line(path).lstrip().startswith("#"):
+            message = "the text after `#` is a YAML comment, not part of the SQL"
+            return [self.warning("comment-in-sql", message, *path, help="write the SQL in a `|` block")]
+        return []
