@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:
-    """JSON for a form or a part of one, every field written out; one of several classes carries its name.
+    """Write a form or a part of one as JSON, with every field; one of several classes carries its name.
 
     The name is lower case, under `form` where the class is a form, else under `type`. Raises ValueError for what
     JSON cannot hold.
@@ -24,31 +24,31 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """The value that `encode` wrote. Raises ValueError, with its place, at an unknown, missing or wrong value."""
+    """Read what `encode` wrote. Raises ValueError, with its place, at an unknown, missing or wrong value."""
     value: T = _decode(kind, data, kind.__name__.lower())
     return value
 
 
 def encode_resource(resource: Resource) -> dict[str, Any]:
-    """JSON for a resource, its addresses as text; its words must be JSON themselves (a tuple comes back as a list)."""
+    """Write a resource as JSON, addresses as text; its words must be JSON themselves (a tuple comes back as a list)."""
     encoded: dict[str, Any] = encode(resource)
     return encoded
 
 
 def decode_resource(data: Any) -> Resource:
-    """The resource that `encode_resource` wrote. Raises ValueError as `decode` does."""
+    """Read what `encode_resource` wrote. Raises ValueError as `decode` does."""
     return decode(Resource, data)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hints(kind: type) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {f.name: hints[f.name] for f in fields(kind)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _choices(hint: Any) -> tuple[str, Mapping[str, Any]]:
-    """The key that says which class of a union it is, and the classes by name; None is told by itself."""
+    """Find the key that tells the classes of a union apart, and the classes by name; None tells itself."""
     kinds = {kind.__name__.lower(): kind for kind in get_args(hint) if kind is not NoneType}
     return ("form" if kinds == FORMS else "type"), kinds
 
@@ -63,22 +63,24 @@ def _encode(hint: Any, value: Any) -> Any:
             return value
         case tuple() | list():
             return [_encode(item_hint, item) for item_hint, item in zip(_items(hint, len(value)), value, strict=True)]
-        case Mapping():
-            return {key: _encode(Any, item) for key, item in value.items()}
+        case Mapping() if all(isinstance(key, str) for key in value):
+            inner = (get_args(hint) or (str, Any))[1]
+            return {key: _encode(inner, item) for key, item in value.items()}
         case _ if is_dataclass(value):
+            kind: Any = type(value)
             tag, kinds = _choices(hint) if get_origin(hint) in (Union, UnionType) else ("", {})
-            named = {tag: type(value).__name__.lower()} if len(kinds) > 1 else {}
-            return named | {name: _encode(h, getattr(value, name)) for name, h in _hints(type(value)).items()}
+            named = {tag: kind.__name__.lower()} if len(kinds) > 1 else {}
+            return named | {name: _encode(h, getattr(value, name)) for name, h in _hints(kind).items()}
     raise ValueError(f"`{type(value).__name__}` is not JSON")
 
 
 def _items(hint: Any, length: int) -> tuple[Any, ...]:
-    """The hint of each item of a tuple: `tuple[X, ...]` has as many as there are, `tuple[X, Y]` its own."""
+    """Give each item of a tuple its hint: `tuple[X, ...]` has as many as there are, `tuple[X, Y]` its own."""
     inner = get_args(hint) or (Any, ...)
     return inner[:1] * length if inner[-1] is ... else inner
 
 
-def _decode(hint: Any, data: Any, where: str) -> Any:  # noqa: PLR0911 - one answer for each kind of hint
+def _decode(hint: Any, data: Any, where: str) -> Any:
     origin = get_origin(hint)
     if hint is Any:
         return data
@@ -107,7 +109,7 @@ def _decode_choice(hint: Any, data: Any, where: str) -> Any:
         return None
     tag, kinds = _choices(hint)
     if len(kinds) == 1:
-        return _decode(*kinds.values(), data, where)
+        return _decode(next(iter(kinds.values())), data, where)
     rest = dict(_checked(dict, data, where))
     name = rest.pop(tag, None)
     if not isinstance(name, str) or name not in kinds:

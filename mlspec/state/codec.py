@@ -22,7 +22,7 @@ class StateError(Exception):
 
 
 def encode(state: State) -> str:
-    """The text of a state: equal states give equal text. Raises StateError for what JSON cannot hold."""
+    """Write a state as text: equal states give equal text. Raises StateError for what JSON cannot hold."""
     raw = {
         "format_version": FORMAT,
         **{f.name: getattr(state, f.name) for f in fields(State) if f.name != "records"},
@@ -41,7 +41,7 @@ def encode(state: State) -> str:
 
 
 def decode(text: str) -> State:
-    """The state that a text holds, brought up from an older format where need be. Raises StateError."""
+    """Read a state from its text, bringing it up from an older format where need be. Raises StateError."""
     raw = _current(_parse(text))
     raw.pop("format_version")
     listed = _mapping(raw.pop("records", {}), "`records`")

@@ -15,8 +15,8 @@ from typing import Any
 from mlspec.backends.port import BackendError, Locked, LockInfo, Place, StateStore
 from mlspec.base.digest import digest
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5
-_PATIENCE = 0.2
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
+_PATIENCE = 0.1
 """Seconds to wait for whoever has just created the lock file to have written into it."""
 
 
@@ -46,7 +46,7 @@ class File(StateStore):
         return self.path.with_name(self.path.name + ".lock")
 
     def read(self) -> str | None:
-        """The state, or None where there is none yet. Raises BackendError for a file that is not text."""
+        """Read the state, None where there is none yet. Raises BackendError for a file that is not text."""
         try:
             with _reported("read", self.path):
                 return self.path.read_bytes().decode()
