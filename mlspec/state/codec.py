@@ -1,0 +1,189 @@
+"""Writes a state as JSON text, and reads it back from this and every earlier format."""
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from mlspec.base.address import Address
+from mlspec.state.model import Record, State
+
+FORMAT = 1
+"""The format that is written. Format N is reached from N - 1 by `migrations/vNNNN.py`."""
+
+
+class StateError(Exception):
+    """A state cannot be read or written; `message` says why, `help` what to do."""
+
+    def __init__(self, message: str, help: str = "", code: str = "state-damaged") -> None:  # noqa: A002
+        self.message, self.help, self.code = message, help, code
+        super().__init__(message)
+
+
+def encode(state: State) -> str:
+    """Write a state as text: equal states give equal text. Raises StateError for what JSON cannot hold."""
+    raw = {
+        "format_version": FORMAT,
+        **{f.name: getattr(state, f.name) for f in fields(State) if f.name != "records"},
+        "records": {str(address): _record(record) for address, record in state.records.items()},
+    }
+    try:
+        text = json.dumps(raw, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StateError(
+            f"the state cannot be written as JSON: {error}",
+            "the outputs and words of a record are JSON",
+            "state-not-json",
+        ) from None
+    return text + "\n"
+
+
+def decode(text: str) -> State:
+    """Read a state from its text, bringing it up from an older format where need be. Raises StateError."""
+    raw = _current(_parse(text))
+    raw.pop("format_version")
+    listed = _mapping(raw.pop("records", {}), "`records`")
+    records = {}
+    for name, record in listed.items():
+        where = f"record `{name}`"
+        address = _address(name, where)
+        records[address] = Record(address=address, **_values(_RECORD, record, where))
+    return State(**_values(_STATE, raw, "the state"), records=records)
+
+
+def _record(record: Record) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(Record) if f.name != "address"}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Address):
+        return str(value)
+    raise TypeError(f"`{type(value).__name__}` is not JSON")
+
+
+def _damaged(why: str) -> StateError:
+    return StateError(
+        f"the state is damaged: {why}", "put back an earlier copy; the file store keeps the last one as `<path>.backup`"
+    )
+
+
+def _parse(text: str) -> dict[str, Any]:
+    if not text.strip():
+        raise _damaged("it is empty")
+    try:
+        raw = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise _damaged("it is nested too deep") from None
+    except ValueError as error:
+        raise _damaged(f"it is not JSON ({error})") from None
+    return dict(_mapping(raw, "the state"))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key `{next(n for n in names if names.count(n) > 1)}` is there twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"`{name}` is no number")
+
+
+def _current(raw: dict[str, Any]) -> dict[str, Any]:
+    version = raw.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        raise _damaged("its `format_version` is not a number")
+    if version > FORMAT:
+        raise StateError(
+            f"the state has format {version}, and this version of mlspec reads no format above {FORMAT}",
+            "use the version of mlspec that wrote it, or a newer one",
+            "state-too-new",
+        )
+    for number in range(version + 1, FORMAT + 1):
+        module = importlib.import_module(f"mlspec.state.migrations.v{number:04}")
+        try:
+            raw = module.migrate(raw)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise _damaged(f"it cannot be brought from format {number - 1} to {number} ({error!r})") from None
+    return raw
+
+
+def _values(expected: "_Fields", raw: Any, where: str) -> dict[str, Any]:
+    readers, required = expected
+    raw = _mapping(raw, where)
+    if unknown := sorted(raw.keys() - readers.keys()):
+        raise _damaged(f"{where} has `{unknown[0]}`, which format {FORMAT} does not know")
+    if missing := sorted(required - raw.keys()):
+        raise _damaged(f"{where} has no `{missing[0]}`")
+    return {name: readers[name](value, f"`{name}` of {where}") for name, value in raw.items()}
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise _damaged(f"{where} is not text")
+    return value
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise _damaged(f"{where} is neither true nor false")
+    return value
+
+
+def _number(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _damaged(f"{where} is not a whole number")
+    return value
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _damaged(f"{where} is not an object")
+    return value
+
+
+def _texts(value: Any, where: str) -> Mapping[str, str]:
+    return {key: _text(item, f"`{key}` in {where}") for key, item in _mapping(value, where).items()}
+
+
+def _address(value: Any, where: str) -> Address:
+    try:
+        return Address.parse(_text(value, where))
+    except ValueError as error:
+        raise _damaged(f"{where}: {error}") from None
+
+
+def _addresses(value: Any, where: str) -> tuple[Address, ...]:
+    if not isinstance(value, list):
+        raise _damaged(f"{where} is not a list")
+    return tuple(_address(item, where) for item in value)
+
+
+_Reader = Callable[[Any, str], Any]
+_Fields = tuple[Mapping[str, _Reader], frozenset[str]]
+
+_READERS: Mapping[Any, _Reader] = {
+    str: _text,
+    bool: _flag,
+    int: _number,
+    Mapping[str, str]: _texts,
+    Mapping[str, Any]: _mapping,
+    tuple[Address, ...]: _addresses,
+}
+
+
+def _fields(cls: type[Record | State], elsewhere: str) -> _Fields:
+    hints = get_type_hints(cls)
+    listed = [f for f in fields(cls) if f.name != elsewhere]
+    required = frozenset(f.name for f in listed if f.default is MISSING and f.default_factory is MISSING)
+    return {f.name: _READERS[hints[f.name]] for f in listed}, required
+
+
+_STATE = _fields(State, "records")
+_RECORD = _fields(Record, "address")
