@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def digest(*values: object) -> str:
     """A hex digest (32 digits, BLAKE2b) of JSON values; mappings in any key order are equal, sequences are not."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -17,3 +17,7 @@ def digest_bytes(chunks: Iterable[bytes]) -> str:
     for chunk in chunks:
         state.update(chunk)
     return state.hexdigest()
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,105 @@
+"""A model: what it takes and answers, the gates that a version must pass, and the pipeline that makes it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from mlspec.base.diag import Diagnostic, known_names
+from mlspec.base.digest import digest
+from mlspec.ir.resource import Body, body_digest
+from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Workflow
+from mlspec.kinds.feature_set import FeatureSet
+from mlspec.kinds.pipeline import Pipeline
+from mlspec.language.scope import Scope
+from mlspec.language.spec import OnChange, Part, Ref, Spec
+from mlspec.language.words import ColumnName, Float, Name, Type, wrong
+
+
+class GateSpec(Part):
+    """Bounds that a metric must keep, both included."""
+
+    min: Float | None = None
+    max: Float | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> "GateSpec":
+        if self.min is None and self.max is None:
+            raise wrong("invalid-gate", "a gate needs `min` or `max`")
+        return self
+
+
+def _list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Model(Spec):
+    """A version is known by the digest of its dataset, its code, its parameters and the environment of its steps."""
+
+    feature_set: Annotated[Ref[FeatureSet], OnChange.REBUILD]
+    label: Annotated[tuple[ColumnName, ...], BeforeValidator(_list), Field(min_length=1)]
+    framework: Literal["sklearn", "xgboost", "lightgbm", "pytorch", "onnx", "custom"]
+    output: dict[ColumnName, Type] = {}
+    pipeline: Annotated[Ref[Pipeline], OnChange.REBUILD]
+    parameters: Annotated[dict[Name, Any], OnChange.REBUILD] = {}
+    gates: Annotated[dict[Name, GateSpec], OnChange.UPDATE] = {}
+
+    def check(self, scope: Scope) -> Iterator[Diagnostic]:
+        pipeline: Pipeline = scope.spec(self.pipeline)
+        if not any(s.register_model for s in pipeline.steps.values()):
+            message = f"pipeline `{pipeline.name}` registers no model"
+            yield scope.error("missing-register", message, "pipeline", help="add a step with `register:`")
+        for name, value in self.parameters.items():
+            parameter = pipeline.parameters.get(name)
+            if parameter is None:
+                help_ = known_names(name, pipeline.parameters, "parameter")
+                yield scope.error("unknown-parameter", f"pipeline `{pipeline.name}` has no parameter `{name}`", "parameters", name, key=True, help=help_)
+            elif problem := parameter.problem(value):
+                yield scope.error("invalid-parameter", f"`{name}`: {problem}", "parameters", name)
+        yield from self._check_datasets(scope, pipeline)
+        if not self.gates:
+            yield scope.warning("no-gates", f"model `{self.name}` has no gates: every version passes", "name", help="add `gates:`, as in `auc: {min: 0.7}`")
+
+    def _check_datasets(self, scope: Scope, pipeline: Pipeline) -> Iterator[Diagnostic]:
+        datasets = [s.dataset for s in pipeline.steps.values() if s.dataset is not None]
+        wanted = scope.address(self.feature_set)
+        for ref in datasets:
+            dataset = scope.spec(ref)
+            if scope.address(dataset.feature_set) != wanted:
+                message = f"dataset `{dataset.name}` holds feature set `{dataset.feature_set}`, the model takes `{self.feature_set}`"
+                yield scope.error("contract-mismatch", message, "feature_set", help="use one feature set in both")
+            for index, name in enumerate(self.label):
+                if name not in dataset.labels.label:
+                    help_ = known_names(name, dataset.labels.label, "label")
+                    yield scope.error("unknown-column", f"dataset `{dataset.name}` has no label `{name}`", "label", index, help=help_)
+
+    def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
+        pipeline: Pipeline = scope.spec(self.pipeline)
+        bodies = {str(scope.address(s.dataset)): scope.body(scope.address(s.dataset)) for s in pipeline.steps.values() if s.dataset}
+        steps = pipeline.lowered(scope, {a: body_digest(b) for a, b in bodies.items()}, final=True)
+        contract = self.contract(scope)
+        gates = tuple(Gate(n, g.min, g.max) for n, g in self.gates.items())
+        output = tuple((n, str(t)) for n, t in self.output.items())
+        finished = tuple(
+            replace(s, model=self.name, gates=gates, format=self.framework, contract=contract, output=output)
+            if isinstance(s, RegisterStep) else s
+            for s in steps
+        )  # fmt: skip
+        values = pipeline.values(self.parameters)
+        version = digest("model", self.name, contract, self.framework, output, values, [_decides(s) for s in steps])
+        yield "", Workflow(self.name, finished, values, run_on_apply=True, version=version)
+
+    def contract(self, scope: Scope) -> tuple[tuple[str, str], ...]:
+        """The features that it is asked with, in order, with their types."""
+        chosen = scope.spec(self.feature_set).chosen(scope)
+        return tuple((c.name, str(c.column.type)) for c in chosen)
+
+
+def _decides(step: Any) -> Any:
+    """What of a step has a part in the result: not how long it may take, nor how often it is tried."""
+    if isinstance(step, DatasetStep):
+        return ("dataset", step.name, step.relation, step.digest, step.format)
+    if isinstance(step, CommandStep):
+        return asdict(replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)()))
+    return asdict(step)
