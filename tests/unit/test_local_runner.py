@@ -6,21 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from local_project import ARTIFACT, BEATS, METRICS, MODEL, VERSION, Project, command, makes, measures, model_steps
 
-from mlspec.backends.pipelines._local import process
-from mlspec.backends.pipelines._local.mask import Mask
+from mlspec.backends.pipelines._local import execution, process
 from mlspec.backends.pipelines.local import Local
-from mlspec.backends.port import BackendError, PipelineTarget, Place, Tools
-from mlspec.backends.registries.file import File
+from mlspec.backends.port import BackendError, PipelineTarget
 from mlspec.base.registry import Registry
-from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, OutputType, RegisterStep, Secret, Source, Workflow
+from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, Secret, Workflow
 
-ARTIFACT, METRICS, MODEL = OutputType.ARTIFACT, OutputType.METRICS, OutputType.MODEL
-VERSION = "ab" * 16
 NASTY = [
     "it's",
     'a "b"',
@@ -38,64 +36,9 @@ NASTY = [
 ]
 
 
-class Project:
-    """A folder, a runner and a registry; counts the exports and keeps what was said."""
-
-    def __init__(self, root: Path, **settings: object) -> None:
-        root.mkdir(exist_ok=True)
-        self.root, self.said, self.exports = root, [], 0
-        place = Place(root, root / ".mlspec", "dev", "p")
-        self.local = Local(Local.Settings(**settings), place)
-        self.registry = File(File.Settings(), place)
-        self.tools = Tools(self.export, self.registry, self.said.append, {"dataset.d": "d1"})
-
-    def export(self, step: DatasetStep, folder: Path) -> None:
-        self.exports += 1
-        (folder / "data.csv").write_text(f"{step.digest}\n")
-
-    def run(self, *steps, **more):
-        return self.local.run(Workflow("w", steps, version=VERSION, **more), self.tools)
-
-    def statuses(self, *steps, **more):
-        return {step.name: step.status for step in self.run(*steps, **more).steps}
-
-    def fails(self, *steps, **more) -> BackendError:
-        with pytest.raises(BackendError) as caught:
-            self.run(*steps, **more)
-        return caught.value
-
-    def record(self) -> dict:
-        return json.loads(self.file("run.json"))
-
-    def file(self, pattern: str) -> str:
-        return max(self.root.glob(f".mlspec/runs/dev/*/{pattern}")).read_text()
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
-
-
-def command(name: str, line: str, outputs=(), inputs=(), **more) -> CommandStep:
-    sources = tuple((key, Source(*where.split("."))) for key, where in inputs)
-    return CommandStep(name, (line,), sources, tuple(outputs), **more)
-
-
-def makes(name: str, line: str = "date +%N", inputs=(), **more) -> CommandStep:
-    return command(name, f'({line}) > "$MLSPEC_OUTPUT_OUT/f"', [("out", ARTIFACT)], inputs, **more)
-
-
-def measures(name: str, metrics: str, inputs=(), **more) -> CommandStep:
-    return command(name, f"echo '{metrics}' > $MLSPEC_OUTPUT_M", [("m", METRICS)], inputs, **more)
-
-
-def model_steps(metrics: str, *gates: Gate) -> tuple:
-    return (
-        DatasetStep("rows", "dataset.d", "d1", "csv"),
-        makes("train", "cat $MLSPEC_INPUT_ROWS/data.csv; date +%N", [("rows", "rows.data")]),
-        measures("evaluate", metrics, [("model", "train.out")]),
-        RegisterStep("register", "delay", Source("train", "out"), Source("evaluate", "m"), gates, "pickle"),
-    )
 
 
 def stops_growing(path: Path) -> bool:
@@ -110,9 +53,6 @@ def waited_for(path: Path) -> bool:
     while time.monotonic() < end and not (path.exists() and path.stat().st_size):
         time.sleep(0.02)
     return path.exists()
-
-
-BEATS = "(while :; do echo x >> beats; sleep 0.05; done)"
 
 
 def test_it_is_found_by_its_file_name():
@@ -265,7 +205,7 @@ def test_no_process_is_left_when_mlspec_is_ended(tmp_path: Path, number: int):
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_local_runner import *
+from local_project import *
 Project(Path(sys.argv[1])).run(command("a", BEATS + " & " + BEATS))
 """
     beats = tmp_path / "beats"
@@ -394,13 +334,6 @@ def test_missing_secrets_are_named_before_anything_runs(project: Project, monkey
     assert not (project.root / "ran").exists()
 
 
-@pytest.mark.parametrize("cut", range(1, 10))
-def test_a_secret_in_two_pieces_is_hidden(cut: int):
-    mask = Mask(["aXaXb", "aXa", "one\ntwo three"])
-    text = b"-aXaXb aX-two three aXa"
-    assert mask.feed(text[:cut]) + mask.feed(text[cut:]) + mask.flush() == b"-*** aX-*** ***"
-
-
 def test_only_the_newest_runs_are_kept(tmp_path: Path):
     project = Project(tmp_path / "p", keep_runs=2)
     runs = [project.run(makes("a")).id for _ in range(4)]
@@ -421,3 +354,41 @@ def test_the_description_is_published_and_withdrawn(project: Project):
     project.local.withdraw(outcome.outputs)
     project.local.withdraw(outcome.outputs)
     assert not kept.exists()
+
+
+def test_a_long_step_is_mentioned_again(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(execution, "HEARTBEAT", 0.1)
+    project.run(command("a", "sleep 0.35"))
+    assert project.said.count("a: running for 0 s") >= 2
+
+
+def test_closing_ends_a_run_in_another_thread(project: Project):
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(project.run, command("a", BEATS), command("b", "true", inputs=[("a", "a.none")]))
+        assert waited_for(project.root / "beats")
+        project.local.close()
+        with pytest.raises(BackendError, match="the run of workflow `w` was stopped"):
+            run.result(timeout=10)
+    assert stops_growing(project.root / "beats")
+
+
+def test_all_that_failed_is_told(project: Project):
+    error = project.fails(command("a", "exit 1"), command("b", "kill -9 $$"))
+    assert str(error) == "step `a` of workflow `w` failed with exit code 1"
+    assert "step `b` failed too: step `b` of workflow `w` was ended by signal 9" in error.help
+
+
+def test_an_export_that_fails_fails_its_step(project: Project):
+    def refuse(*_: object) -> None:
+        raise BackendError("the warehouse is away")
+
+    project.tools = replace(project.tools, export=refuse)
+    error = project.fails(DatasetStep("d", "dataset.d", "d1"), command("a", "touch ran"))
+    assert str(error) == "step `d` of workflow `w` failed: the warehouse is away"
+    assert (project.root / "ran").exists()
+    assert [step["error"] for step in project.record()["steps"]] == [str(error), ""]
+
+
+def test_steps_that_wait_for_each_other_are_refused(project: Project):
+    error = project.fails(command("a", "true", inputs=[("x", "b.o")]), command("b", "true", inputs=[("x", "a.o")]))
+    assert "steps of workflow `w` wait for each other" in str(error)

@@ -86,12 +86,13 @@ def _register(step: RegisterStep, bench: Bench, before: Mapping[str, Result]) ->
 def _export(step: DatasetStep, bench: Bench) -> Outputs:
     folder = bench.folder.step(step.name)
     paths = prepare(step, folder)
-    with bench.turn:
-        bench.tools.export(step, paths["data"])
     try:
+        with bench.turn:
+            bench.tools.export(step, paths["data"])
         return collect(step, folder)
-    except BadOutput as error:
-        raise BackendError(f"step `{step.name}` of workflow `{bench.workflow.name}` failed: {error}") from error
+    except (BackendError, BadOutput) as error:
+        what = f"step `{step.name}` of workflow `{bench.workflow.name}` failed: {error}"
+        raise BackendError(what, getattr(error, "help", ""), getattr(error, "code", "step-failed")) from error
 
 
 def _attempts(step: CommandStep, bench: Bench, inputs: Mapping[str, Output]) -> Outputs:
