@@ -1,0 +1,109 @@
+"""Outputs of earlier steps, found by the digest of everything that decided them, verified before they are used."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, declared, output_paths
+from mlspec.base.digest import digest
+from mlspec.base.folder import NotCopyable, copy_path, link
+from mlspec.ir.workflow import CommandStep, DatasetStep, Step, Workflow
+
+_ENTRY = "entry.json"
+_UNUSED = 24 * 3600.0
+
+
+def cache_key(step: CommandStep | DatasetStep, workflow: Workflow, inputs: Mapping[str, Output]) -> str:
+    """Take the digest of all that decides the outputs of a step; of a secret that is its reference, not its value."""
+    if isinstance(step, DatasetStep):
+        return digest("dataset", step.digest, step.format)
+    return digest(
+        "command",
+        step.command,
+        sorted(step.env),
+        sorted((name, secret.store, secret.key) for name, secret in step.secrets),
+        sorted(workflow.parameters),
+        sorted(step.code),
+        sorted((name, output.digest) for name, output in inputs.items()),
+        sorted(step.outputs),
+    )
+
+
+class Cache:
+    """A folder with one folder per key: the outputs and `entry.json`, which says their digests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fetch(self, key: str, step: Step, target: Path) -> Outputs | None:
+        """Put the outputs of that key into a folder, if they are there and whole."""
+        entry = self.folder / key
+        kept = _read(entry / _ENTRY)
+        if kept is None:
+            return None
+        if target.exists():
+            shutil.rmtree(target)
+        target.mkdir(parents=True)
+        try:
+            for path in output_paths(step, target).values():
+                copy_path(entry / path.name, path, link)
+            found = collect(step, target)
+        except (OSError, NotCopyable, BadOutput):
+            return None
+        if {name: output.digest for name, output in found.files.items()} != kept.get("outputs"):
+            return None
+        (entry / _ENTRY).touch()
+        return found
+
+    def store(self, key: str, step: Step, outputs: Outputs) -> None:
+        """Keep the outputs of a step under a key, in one step; what was there under it is replaced."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.folder))
+        try:
+            for output in outputs.files.values():
+                copy_path(output.path, draft / output.path.name, link)
+            digests = {name: output.digest for name, output in outputs.files.items()}
+            (draft / _ENTRY).write_text(json.dumps({"step": step.name, "outputs": digests}), encoding="utf-8")
+            _replace(draft, self.folder / key)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def prune(self, used: Collection[str]) -> None:
+        """Take away what no kept run used and nobody asked for since yesterday."""
+        for entry in self.folder.glob("*") if self.folder.is_dir() else ():
+            if entry.name not in used and _age(entry) > _UNUSED:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def keeps(step: Step) -> bool:
+    """Whether a step's outputs are kept: it has some, and does not decline."""
+    return isinstance(step, DatasetStep) or (isinstance(step, CommandStep) and step.cache and bool(declared(step)))
+
+
+def _replace(draft: Path, target: Path) -> None:
+    try:
+        draft.rename(target)
+    except OSError:  # somebody kept it before, or what is there is damaged
+        shutil.rmtree(target, ignore_errors=True)
+        with suppress(OSError):
+            draft.rename(target)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _age(entry: Path) -> float:
+    for path in (entry / _ENTRY, entry):
+        if path.exists():
+            return time.time() - path.stat().st_mtime
+    return 0.0

@@ -1,0 +1,76 @@
+"""Which step waits for which, and whether a conditional step runs."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from mlspec.backends.port import BackendError
+from mlspec.base.dag import Cycle, in_order
+from mlspec.ir.workflow import CommandStep, RegisterStep, Step, Workflow
+
+_METRICS = re.compile(r"""\bmetrics\s*(?:\.\s*(\w+)|\[\s*(['"])(\w+)\2\s*\])""")
+
+Metrics = Mapping[str, Mapping[str, float]]
+
+
+def needs(workflow: Workflow) -> dict[str, tuple[str, ...]]:
+    """Give the steps for which each step waits: those of its inputs, and those whose metrics its condition reads."""
+    names = {step.name for step in workflow.steps}
+    found = {step.name: tuple(sorted(_named(step) & names)) for step in workflow.steps}
+    try:
+        in_order(found)
+    except Cycle as error:
+        raise BackendError(f"steps of workflow `{workflow.name}` wait for each other: {error}") from error
+    return found
+
+
+def check_conditions(workflow: Workflow) -> None:
+    """Refuse a condition that cannot be read, before anything runs."""
+    for step in workflow.steps:
+        if isinstance(step, CommandStep) and step.when:
+            import cel  # noqa: PLC0415 - a native library that most workflows do not need
+
+            try:
+                cel.compile(step.when)
+            except ValueError as error:
+                raise _refuse(step, str(error).splitlines()[0]) from error
+
+
+def holds(step: CommandStep, workflow: Workflow, metrics: Metrics) -> bool:
+    """Evaluate the condition of a step; none is true. All metrics are doubles. Raises BackendError."""
+    if not step.when:
+        return True
+    import cel  # noqa: PLC0415 - as above
+
+    known = {
+        "metrics": {name: dict(values) for name, values in metrics.items()},
+        "parameters": {name: json.loads(text) for name, text in workflow.parameters},
+    }
+    try:
+        answer = cel.evaluate(step.when, known)
+    except KeyError as error:
+        there = ", ".join(sorted(f"`metrics.{s}.{m}`" for s, found in metrics.items() for m in found)) or "no metrics"
+        raise _refuse(step, f"there is no {error}; there is {there}") from error
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+        raise _refuse(step, str(error).splitlines()[0]) from error
+    if not isinstance(answer, bool):
+        raise _refuse(step, f"it gives `{answer}`, not true or false")
+    return answer
+
+
+def _named(step: Step) -> set[str]:
+    match step:
+        case CommandStep():
+            return {source.step for _, source in step.inputs} | {m[1] or m[3] for m in _METRICS.finditer(step.when)}
+        case RegisterStep():
+            return {step.source.step, step.metrics.step}
+        case _:
+            return set()
+
+
+def _refuse(step: CommandStep, why: str) -> BackendError:
+    return BackendError(
+        f"the condition of step `{step.name}` cannot be evaluated: {why}",
+        f"it reads `{step.when}`; a condition sees `metrics.<step>.<name>` and `parameters.<name>`",
+        "condition-failed",
+    )

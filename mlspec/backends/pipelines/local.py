@@ -1,0 +1,130 @@
+"""Runs workflows as processes on this machine: no server, no containers; every run in a folder one can look into."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from mlspec.backends.pipelines._local.cache import Cache
+from mlspec.backends.pipelines._local.contract import read_secrets
+from mlspec.backends.pipelines._local.edges import check_conditions, needs
+from mlspec.backends.pipelines._local.execution import Execution
+from mlspec.backends.pipelines._local.guard import Guard
+from mlspec.backends.pipelines._local.history import new_run, prune_runs
+from mlspec.backends.pipelines._local.process import Stopped
+from mlspec.backends.pipelines._local.register import known_version
+from mlspec.backends.pipelines._local.steps import CACHED, Bench
+from mlspec.backends.port import Artifact, BackendError, Outcome, PipelineTarget, Place, Run, StepRun, Tools
+from mlspec.base.dag import upstream
+from mlspec.base.digest import digest
+from mlspec.base.folder import write_text
+from mlspec.ir.workflow import Workflow
+
+
+class Local(PipelineTarget):
+    """Each run has a folder `runs/<environment>/<run>/` in the private one: a folder and a log per step, `run.json`.
+
+    A step inherits little of the environment (see `contract.py`) and runs in the project's folder. Steps with equal
+    commands, parameters, code and inputs are taken from `cache/<environment>/`. Needs a POSIX system.
+    """
+
+    @dataclass(frozen=True)
+    class Settings:
+        """How many steps run side by side, how many runs of a workflow are kept, which variables steps inherit too."""
+
+        parallelism: int = 2
+        keep_runs: int = 20
+        inherit: tuple[str, ...] = ()
+
+    settings: Settings
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        super().__init__(settings, replace(place, root=place.root.resolve(), private=place.private.resolve()))
+        self._guards: set[Guard] = set()
+
+    def render(self, workflow: Workflow) -> tuple[Artifact, ...]:
+        """Describe the workflow as JSON: its steps as they will be run, and for which others each one waits."""
+        edges = needs(workflow)
+        described = asdict(workflow) | {
+            "parameters": {name: json.loads(text) for name, text in workflow.parameters},
+            "steps": [
+                {"type": type(step).__name__.removesuffix("Step").lower(), **asdict(step), "needs": edges[step.name]}
+                for step in workflow.steps
+            ],
+        }
+        text = json.dumps(described, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        return (Artifact(f"pipelines/{workflow.name}.json", text),)
+
+    def publish(self, workflow: Workflow) -> Outcome:
+        """Keep the description in the private folder; a schedule is nothing that this target can keep."""
+        (artifact,) = self.render(workflow)
+        write_text(self._published(workflow.name), artifact.text)
+        return Outcome({"name": workflow.name, "version": workflow.version, "digest": digest(artifact.text)})
+
+    def withdraw(self, outputs: Mapping[str, Any]) -> None:
+        """Take the description away; runs, cache and models stay."""
+        self._published(str(outputs.get("name", ""))).unlink(missing_ok=True)
+
+    def run(self, workflow: Workflow, tools: Tools) -> Run:
+        """Run it to its end, unless its version is registered already. Raises BackendError, its log in `help`."""
+        tools = _one_at_a_time(tools)
+        if (known := self._registered(workflow, tools)) is not None:
+            return known
+        needs(workflow)
+        check_conditions(workflow)
+        secrets = read_secrets(workflow)
+        runs = self.place.private / "runs" / self.place.environment
+        cache = Cache(self.place.private / "cache" / self.place.environment)
+        folder = new_run(runs, workflow.name, workflow.version)
+        with Guard() as guard:
+            self._guards.add(guard)
+            inherit = tuple(self.settings.inherit)
+            bench = Bench(workflow, tools, self.place, folder, cache, guard, secrets, inherit)
+            try:
+                return Execution(bench).go(self.settings.parallelism)
+            except Stopped as error:
+                raise BackendError(f"the run of workflow `{workflow.name}` was stopped") from error
+            finally:
+                self._guards.discard(guard)
+                cache.prune(prune_runs(runs, workflow.name, self.settings.keep_runs))
+
+    def close(self) -> None:
+        """End the processes of all runs that are still going on in other threads."""
+        for guard in tuple(self._guards):
+            guard.stop.set()
+
+    def _registered(self, workflow: Workflow, tools: Tools) -> Run | None:
+        """Answer for a run that would make what is registered and whole; its gates are checked all the same."""
+        step = workflow.register
+        if step is None:
+            return None
+        if not workflow.version:
+            raise BackendError(f"workflow `{workflow.name}` registers a model but has no version")
+        if upstream(needs(workflow), [step.name]) != {s.name for s in workflow.steps}:
+            return None  # other steps do more than make this model
+        if (version := known_version(step, workflow, tools)) is None:
+            return None
+        for each in workflow.steps:
+            tools.say(f"{each.name}: cached")
+        steps = tuple(StepRun(each.name, CACHED, 0.0) for each in workflow.steps)
+        return Run(f"registered-{workflow.version[:16]}", steps, {step.metrics.step: version.metrics}, version)
+
+    def _published(self, name: str) -> Path:
+        folder = self.place.private / "pipelines" / self.place.environment
+        if not name or os.sep in name or name.startswith("."):
+            raise BackendError(f"`{name}` is not the name of a published workflow")
+        return folder / f"{name}.json"
+
+
+def _one_at_a_time(tools: Tools) -> Tools:
+    """Let lines of progress from several threads come one after the other."""
+    turn = Lock()
+
+    def say(line: str) -> None:
+        with turn:
+            tools.say(line)
+
+    return replace(tools, say=say)

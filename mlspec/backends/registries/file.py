@@ -1,0 +1,209 @@
+"""Model versions as folders of files: one per version, put there in one step, verified when they are read."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlspec.backends.port import BackendError, ModelRegistry, ModelVersion, Place
+from mlspec.base.folder import NotCopyable, copy_path, digest_folder, sync_folder, write_text
+
+FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_FIELDS = {
+    "format_version",
+    "sequence",
+    "model",
+    "version",
+    "format",
+    "metrics",
+    "contract",
+    "output",
+    "lineage",
+    "files_digest",
+}
+_ABANDONED = 24 * 3600.0
+
+
+class File(ModelRegistry):
+    """`<path>/<model>/<first 16 digits of the version>/` holds `files/` and `version.json`."""
+
+    @dataclass(frozen=True)
+    class Settings:
+        """`path` is the folder of the registry; a relative one lies in the project and may not leave it."""
+
+        path: str = ".mlspec/models"
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        super().__init__(settings, place)
+        self.path = _inside(place.root, settings.path)
+
+    def get(self, model: str, version: str) -> ModelVersion | None:
+        """Find the version, if it is there and its files still have the digest with which they were registered."""
+        folder = self._folder(model, version)
+        record = _read(folder)
+        if record is None or record["version"] != version or not _whole(folder, record):
+            return None
+        return _version(record, folder)
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions in the order in which they were registered; their files are not verified here."""
+        return tuple(_version(record, folder) for record, folder in self._records(model))
+
+    def register(self, version: ModelVersion, files: Path) -> ModelVersion:
+        """Copy the files in and keep the version; who comes second with the same version gets the first one's."""
+        if (known := self.get(version.model, version.version)) is not None:
+            return known
+        folder = self._folder(version.model, version.version)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+        try:
+            kept = replace(version, files_digest=_copy(version, files, draft / "files"))
+            with self._locked():
+                return self.get(version.model, version.version) or self._keep(kept, draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def remove(self, model: str) -> None:
+        """Forget a model and all its versions; one that is not there is forgotten already."""
+        folder = self.path / _name(model)
+        with self._locked():
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+    def _keep(self, version: ModelVersion, draft: Path, folder: Path) -> ModelVersion:
+        damaged = _read(folder)
+        if damaged is not None and damaged["version"] != version.version:
+            raise BackendError(
+                f"two versions of model `{version.model}` begin with `{folder.name}`",
+                "remove one of them from the registry",
+            )
+        sequence = max((record["sequence"] for record, _ in self._records(version.model)), default=0) + 1
+        write_text(draft / "version.json", json.dumps(_record(version, sequence), indent=2, allow_nan=False) + "\n")
+        sync_folder(draft)
+        if folder.exists():  # its files are not whole: what was registered under this name is lost already
+            folder.rename(Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent)) / "damaged")
+        draft.rename(folder)
+        _sync_names(folder.parent)
+        _sweep(folder.parent)
+        return replace(version, path=str(folder / "files"))
+
+    def _records(self, model: str) -> list[tuple[dict[str, Any], Path]]:
+        folder = self.path / _name(model)
+        folders = [f for f in folder.iterdir() if not f.name.startswith(".")] if folder.is_dir() else []
+        found = [(record, f) for f in folders if (record := _read(f)) is not None]
+        return sorted(found, key=lambda pair: (pair[0]["sequence"], pair[1].name))
+
+    def _folder(self, model: str, version: str) -> Path:
+        return self.path / _name(model) / _name(version)[:16]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _inside(root: Path, path: str) -> Path:
+    """Find the folder of the registry; a relative path that leaves the project is refused."""
+    base = root.resolve()
+    found = (base / path).resolve()
+    if not Path(path).is_absolute() and not found.is_relative_to(base):
+        raise BackendError(
+            f"the model registry's path `{path}` leaves the project",
+            "write a path inside the project, or an absolute one",
+        )
+    return found
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise BackendError(f"`{text}` cannot name a model or a version")
+    return text
+
+
+def _copy(version: ModelVersion, files: Path, target: Path) -> str:
+    try:
+        copy_path(files, target)
+    except NotCopyable as error:
+        raise BackendError(f"model `{version.model}` cannot be registered: {error}", "hand on plain files") from error
+    found = digest_folder(target)
+    if version.files_digest not in ("", found):
+        raise BackendError(f"the files of model `{version.model}` changed while they were being registered")
+    return found
+
+
+def _whole(folder: Path, record: Mapping[str, Any]) -> bool:
+    try:
+        return (folder / "files").is_dir() and digest_folder(folder / "files") == record["files_digest"]
+    except (OSError, NotCopyable):
+        return False
+
+
+def _record(version: ModelVersion, sequence: int) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT,
+        "sequence": sequence,
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "model": version.model,
+        "version": version.version,
+        "format": version.format,
+        "metrics": dict(version.metrics),
+        "contract": [list(pair) for pair in version.contract],
+        "output": [list(pair) for pair in version.output],
+        "lineage": dict(version.lineage),
+        "files_digest": version.files_digest,
+    }
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """Read `version.json`; None where there is none or it is not whole."""
+    try:
+        record = json.loads((folder / "version.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(record, dict) and _FIELDS.issubset(record) and isinstance(record["sequence"], int)
+    if known and record["format_version"] != FORMAT:
+        raise BackendError(
+            f"`{folder.parent.name}/{folder.name}` in the model registry has format {record['format_version']}",
+            f"this mlspec reads format {FORMAT}; use the one that wrote it",
+        )
+    return record if known else None
+
+
+def _version(record: Mapping[str, Any], folder: Path) -> ModelVersion:
+    return ModelVersion(
+        model=record["model"],
+        version=record["version"],
+        format=record["format"],
+        metrics=dict(record["metrics"]),
+        contract=tuple((name, kind) for name, kind in record["contract"]),
+        output=tuple((name, kind) for name, kind in record["output"]),
+        lineage=dict(record["lineage"]),
+        files_digest=record["files_digest"],
+        path=str(folder / "files"),
+    )
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what a killed process left behind a day ago or earlier."""
+    for draft in folder.glob(".draft-*"):
+        if time.time() - draft.stat().st_mtime > _ABANDONED or (draft / "damaged").is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
