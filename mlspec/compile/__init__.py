@@ -1,0 +1,1 @@
+"""From documents to the desired state: gathered, resolved, lowered."""

@@ -1,0 +1,120 @@
+"""Each spec is asked its three questions, parents first; the answers become the desired state."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Problems, Report, Severity
+from mlspec.compile.gather import Gathered
+from mlspec.compile.resolve import Graph
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Body, Resource
+from mlspec.ir.sql.parse import SqlProblem
+from mlspec.language.scope import Scope
+from mlspec.language.spec import Spec, costs, words
+
+
+class _Scope(Scope):
+    """What one spec sees of the compile."""
+
+    def __init__(self, lowering: "_Lowering", address: Address) -> None:
+        one = lowering.graph.bound[address]
+        super().__init__(one.document, lowering.gathered.files, lowering.gathered.environment)
+        self._lowering = lowering
+
+    def address(self, ref: Any) -> Address:
+        found = ref if isinstance(ref, Address) else self._lowering.graph.address(ref)
+        if found is None:
+            raise Problems([])  # reported where names were resolved
+        return found
+
+    def spec(self, ref: Any) -> Any:
+        return self._lowering.graph.bound[self.address(ref)].spec
+
+    def relation(self, ref: Any) -> Relation:
+        return self._lowering.relation(self.address(ref))
+
+    def lookup(self, name: str) -> tuple[str, Relation] | SqlProblem:
+        found = self._lowering.graph.table(name)
+        return found if isinstance(found, SqlProblem) else (str(found), self._lowering.relation(found))
+
+    def body(self, address: Address) -> Body:
+        return self._lowering.resources[address].body
+
+    def specs(self, kind: str) -> Mapping[str, Any]:
+        return {a.name: b.spec for a, b in self._lowering.graph.bound.items() if a.kind == kind}
+
+
+@dataclass
+class _Lowering:
+    gathered: Gathered
+    graph: Graph
+    report: Report
+    scopes: dict[Address, _Scope] = field(default_factory=dict)
+    relations: dict[Address, Relation] = field(default_factory=dict)
+    resources: dict[Address, Resource] = field(default_factory=dict)
+    failed: set[Address] = field(default_factory=set)
+
+    def relation(self, address: Address) -> Relation:
+        """The rows of a spec, asked for once. Raises Problems, without any if it has been reported."""
+        if address in self.failed:
+            raise Problems([])
+        if address not in self.relations:
+            scope = self.scopes.get(address) or _Scope(self, address)
+            made = self.graph.bound[address].spec.relation(scope)
+            if made is None:
+                raise Problems([])
+            self.relations[address] = made
+        return self.relations[address]
+
+    def lower(self, address: Address) -> None:
+        spec = self.graph.bound[address].spec
+        if any(parent in self.failed for parent in self.graph.edges[address]):
+            self.failed.add(address)
+            return
+        scope = self.scopes[address] = _Scope(self, address)
+        found: list[Diagnostic] = []
+        try:
+            found.extend(spec.check(scope))
+            if not any(d.severity is Severity.ERROR for d in found):
+                for part, body in spec.lower(scope):
+                    resource = self._resource(spec, part, body)
+                    self.resources[resource.address] = resource
+        except Problems as problems:
+            found.extend(problems.diagnostics)
+            if not problems.diagnostics:
+                self.failed.add(address)
+        if any(d.severity is Severity.ERROR for d in found):
+            self.failed.add(address)
+        self.report.add(*found, *scope.warnings)
+
+    def _resource(self, spec: Spec, part: str, body: Body) -> Resource:
+        address = Address(spec.kind_name(), spec.name, part)
+        above = [a for target in self.graph.edges[spec.address] for a in self._parts(target)]
+        parents = sorted({*above, *([spec.address] if part else [])})
+        meaning, about = words(spec)
+        owner = spec.owner.name if spec.owner else ""
+        protect = spec.protect or self._protected(spec.address)
+        if part:
+            meaning, about = {part: meaning.get(part)}, {part: about.get(part)} if about.get(part) else {}
+        return Resource(address, body, meaning, about, tuple(parents), owner, protect, costs(type(spec)))
+
+    def _parts(self, target: Address) -> Iterator[Address]:
+        return (a for a in self.resources if a.whole == target)
+
+    def _protected(self, address: Address) -> bool:
+        chosen = getattr(self.gathered.project.spec, "environments", {}).get(self.gathered.environment)
+        return chosen is not None and any(p in {str(address), address.kind} for p in chosen.protect)
+
+
+def lower(gathered: Gathered, graph: Graph, report: Report) -> DesiredState:
+    """What should exist. Problems of all specs go into the report; what depends on a broken spec is passed over."""
+    lowering = _Lowering(gathered, graph, report)
+    broken = {a for a in graph.bound if a not in graph.order}
+    lowering.failed.update(broken)
+    for address in graph.order:
+        lowering.lower(address)
+    name = gathered.project.spec.name
+    return DesiredState(name, gathered.environment, lowering.resources)

@@ -1,0 +1,104 @@
+"""Names become addresses: which spec each reference and each table in SQL means, in an order parents first."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.dag import Cycle, in_order
+from mlspec.base.diag import Diagnostic, Note, Report, known_names
+from mlspec.documents.document import Path
+from mlspec.ir.sql.parse import SqlProblem
+from mlspec.language.bind import Bound
+from mlspec.language.expectations import Quality, tables_of
+from mlspec.language.spec import Ref, Spec, queries, references
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The specs in order, each after those that it refers to; `edges` says where each reference stands."""
+
+    bound: Mapping[Address, Bound]
+    order: tuple[Address, ...]
+    edges: Mapping[Address, Mapping[Address, Path]]
+
+    def address(self, ref: Ref[Any]) -> Address | None:
+        """The address that a reference means, if there is one."""
+        kinds = (ref.kind,) if ref.kind else ref.allowed
+        found = [Address(k, ref.name) for k in kinds if Address(k, ref.name) in self.bound]
+        return found[0] if len(found) == 1 else None
+
+    def table(self, written: str) -> Address | SqlProblem:
+        """The address that a table's name in SQL means."""
+        return find_table(self.bound, written)
+
+
+def find_table(bound: Mapping[Address, Bound], written: str) -> Address | SqlProblem:
+    """The address that a table's name in SQL means, or what is wrong with it."""
+    kind, _, name = written.rpartition(".")
+    offering = {a: b for a, b in bound.items() if b.spec.offers_rows()}
+    found = [a for a in offering if a.name == name and (not kind or a.kind == kind)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " and ".join(f"`{a}`" for a in sorted(found))
+        return SqlProblem("ambiguous-table", f"`{written}` is {names}", help=f"write `{min(found)}`")
+    help_ = known_names(name, {a.name for a in offering}, "table")
+    return SqlProblem("unknown-table", f"there is no source or feature view `{written}`", label="not declared anywhere", help=help_)
+
+
+def resolve(bound: Mapping[Address, Bound], report: Report) -> Graph:
+    """Find what every name means. Names that mean nothing, and circles, go into the report."""
+    partial = Graph(bound, (), {})
+    edges: dict[Address, dict[Address, Path]] = {}
+    for address, one in bound.items():
+        edges[address] = {}
+        for path, ref in references(one.spec):
+            target = partial.address(ref)
+            if target is None:
+                report.add(_unresolved(one, path, ref, bound))
+            else:
+                edges[address].setdefault(target, path)
+        for path, table in _tables(one.spec):
+            target_of = find_table(bound, table)
+            if isinstance(target_of, Address):
+                edges[address].setdefault(target_of, path)
+    try:
+        order = in_order({a: [t for t in targets if t != a] for a, targets in edges.items()})
+        for address, targets in edges.items():
+            if address in targets:
+                raise Cycle((address, address))
+    except Cycle as cycle:
+        report.add(_cycle(cycle.path, bound, edges))
+        order = ()
+    return Graph(bound, order, edges)
+
+
+def _tables(spec: Spec) -> Iterator[tuple[Path, str]]:
+    for path, sql in queries(spec):
+        for name in sql.tables():
+            yield path, name
+    checks = getattr(spec, "checks", ())
+    qualities = tuple(c for c in checks if isinstance(c, Quality))
+    for name in tables_of(qualities):
+        yield ("checks",), name
+
+
+def _unresolved(one: Bound, path: Path, ref: Ref[Any], bound: Mapping[Address, Bound]) -> Diagnostic:
+    span = one.document.span(path)
+    what = " or ".join(a.replace("_", " ") for a in ([ref.kind] if ref.kind else ref.allowed))
+    known = [a.name for a in bound if a.kind in ref.allowed]
+    same = [a for a in bound if a.kind in ref.allowed and a.name == ref.name]
+    if len(same) > 1 and not ref.kind:
+        names = " and ".join(f"`{a}`" for a in sorted(same))
+        return Diagnostic("ambiguous-reference", f"`{ref}` is {names}", span, help=f"write `{min(same)}`")
+    return Diagnostic("unresolved-reference", f"no {what} named `{ref.name}`", span, "not declared anywhere", known_names(ref.name, known, what))
+
+
+def _cycle(path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]]) -> Diagnostic:
+    steps = list(zip(path, path[1:], strict=False))
+    if any(b not in edges[a] for a, b in steps):
+        path = tuple(reversed(path))
+        steps = list(zip(path, path[1:], strict=False))
+    notes = tuple(Note(f"`{a}` needs `{b}`", bound[a].document.span(edges[a][b])) for a, b in steps)
+    return Diagnostic("cycle", "cycle: " + " -> ".join(str(a) for a in path), notes[0].span, help="one of them must do without the other", notes=notes)
