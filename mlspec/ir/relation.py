@@ -98,6 +98,8 @@ class Relation:
     spine: str = ""
     roles: tuple[tuple[str, str], ...] = ()
     """Pairs of column and role in a training dataset: `key`, `time`, `label`, `feature`, `split`, `input`."""
+    unknown: bool = False
+    """Whether its columns could not be told apart, so that any change of it is a change of all of them."""
 
     def column(self, name: str) -> Column | None:
         """The column of that name, if there is one."""

@@ -308,7 +308,8 @@ class FeatureView(Spec):
         timing = Timing(self.event_time or "", self.available_time or "", self.tie_break or "", self.boundary or Boundary.INCLUSIVE, self._ttl())
         times = [t for t in (self.event_time, self.available_time, self.tie_break) if t]
         unique = tuple(dict.fromkeys((*keys, *times)))
-        return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique)
+        return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique,
+                        unknown=found.unknown)  # fmt: skip
 
     def _leaks(self, scope: Scope, reads: tuple[str, ...]) -> list[Diagnostic]:
         """A source that says when its rows became known must not lose that on the way through SQL."""

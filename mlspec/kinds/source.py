@@ -147,7 +147,7 @@ class Source(Spec):
         if wrong:
             raise Problems(wrong)
         columns = tuple(self._described(c) for c in found.columns)
-        return Relation(found.query, columns, found.rows_digest, Keep.VIEW, reads=found.reads)
+        return Relation(found.query, columns, found.rows_digest, Keep.VIEW, reads=found.reads, unknown=found.unknown)
 
     def _described(self, made: Column) -> Column:
         declared = self.columns.get(made.name)

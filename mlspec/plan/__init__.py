@@ -1,0 +1,1 @@
+"""What would change, and what that means: an inert, ordered value."""

@@ -1,0 +1,155 @@
+"""A plan: changes in the order in which they would be made, each with its action, its reason and what it leads to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mlspec.base.address import Address
+
+FORMAT_VERSION = 1
+
+
+class Action(StrEnum):
+    """What is done to a resource; the value is the symbol that people see."""
+
+    NONE = "·"
+    MOVE = "⇄"
+    REPOINT = "→"
+    UPDATE = "~"
+    REBUILD = "↻"
+    CREATE = "+"
+    REPLACE = "±"
+    DELETE = "-"
+
+    @property
+    def word(self) -> str:
+        """The action as a word, for JSON and for policies."""
+        return self.name.lower()
+
+
+class Consequence(StrEnum):
+    """What a change leads to."""
+
+    BACKFILL = "backfill"
+    RETRAIN = "retrain"
+    REDEPLOY = "redeploy"
+    RELOAD_ONLINE = "reload_online"
+    RECHECK = "recheck"
+
+
+class Impact(StrEnum):
+    """How far a change of meaning reaches."""
+
+    METADATA = "metadata"
+    ADDITIVE = "additive"
+    COLUMN = "column"
+    ROW_SHAPE = "row_shape"
+    CONTRACT = "contract"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of the author's words, before and after; None is absent. `cost` is what the kind says it costs."""
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+    cost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """An output column: `added`, `removed` or `changed`."""
+
+    name: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How much the version that is there now holds."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would be done to one resource.
+
+    `reason` is a code for machines: `new`, `removed`, `changed`, `upstream_changed`, `metadata_changed`, `missing`,
+    `drifted`, `requested`. `causes` are chains from what was edited to this resource. `version` is the new
+    physical version of a relation, or the new model version.
+    """
+
+    address: Address
+    form: str
+    action: Action
+    reason: str
+    direct: bool = True
+    impacts: tuple[Impact, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
+    columns: tuple[ColumnChange, ...] = ()
+    causes: tuple[tuple[str, ...], ...] = ()
+    owner: str = ""
+    protect: bool = False
+    version: str = ""
+    estimate: Estimate | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Review:
+    """A team that must agree, its reviewers, and what of it is affected."""
+
+    team: str
+    role: str
+    reviewers: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A policy that a change, or a resource, meets: `deny`, `approve` or `warn`."""
+
+    policy: str
+    enforce: str
+    address: str
+    message: str
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that apply would do, in order, bound to the state and the specs that it was made of."""
+
+    project: str
+    environment: str
+    lineage: str
+    serial: int
+    state_digest: str
+    specs_digest: str
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+    reviews: tuple[Review, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
+    destroy: bool = False
+    skipped: tuple[str, ...] = ()
+    """Addresses that would change too, but were not selected."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes
+
+    @property
+    def denied(self) -> tuple[Verdict, ...]:
+        """The verdicts that forbid it."""
+        return tuple(v for v in self.verdicts if v.enforce == "deny")
+
+    def change(self, address: Address) -> Change | None:
+        """What would be done to a resource, if anything."""
+        return next((c for c in self.changes if c.address == address), None)

@@ -1,0 +1,207 @@
+"""Desired state against what is recorded and what is there: a plan."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mlspec.base.address import Address
+from mlspec.base.dag import downstream, in_order, upstream
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.relation import Keep, Relation
+from mlspec.ir.resource import Resource, column_digests, physical_name
+from mlspec.ir.service import Service
+from mlspec.ir.workflow import Workflow
+from mlspec.plan.change import Action, Change, ColumnChange, Consequence, Estimate, Impact, Plan
+from mlspec.plan.fields import field_changes
+from mlspec.plan.impact import with_causes
+from mlspec.state.model import Record, State
+
+
+
+@dataclass(frozen=True)
+class Reality:
+    """What is really there: kept versions with rows and bytes, public names, and recorded things found missing.
+
+    `known` is false when nobody looked: then the state is believed.
+    """
+
+    known: bool = False
+    versions: Mapping[str, Estimate] = field(default_factory=dict)
+    pointers: Mapping[str, str] = field(default_factory=dict)
+    drifted: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked on the command line: only these (and what they need), rebuilt though unchanged, or all gone."""
+
+    select: frozenset[Address] = frozenset()
+    replace: frozenset[Address] = frozenset()
+    destroy: bool = False
+
+
+def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish = Wish()) -> Plan:  # noqa: B008 - frozen
+    """The plan that leads from the state to the desired state, in the order in which it would be done."""
+    wanted = {} if wish.destroy else dict(desired.resources)
+    found: list[Change] = []
+    for address, resource in wanted.items():
+        change = _compare(resource, state.get(address), reality, requested=address in wish.replace)
+        if change is not None:
+            found.append(change)
+    gone = [_delete(state.records[a]) for a in _children_first(state) if a not in wanted]
+    caused = with_causes(tuple(found), desired.resources, state)
+    changes, skipped = _selected((*caused, *gone), desired, state, wish)
+    return Plan(
+        desired.project, desired.environment, state.lineage, state.serial, state.digest, desired.digest, changes,
+        len(wanted) - len([c for c in changes if c.action is not Action.DELETE]) - len([s for s in skipped if s.action is not Action.DELETE]),
+        destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
+    )  # fmt: skip
+
+
+def _children_first(state: State) -> tuple[Address, ...]:
+    """All recorded addresses, each before those that it depends on; the order of destroying."""
+    parents = {a: [p for p in r.parents if p in state.records] for a, r in state.records.items()}
+    return tuple(reversed(in_order(parents)))
+
+
+def _selected(changes: Iterable[Change], desired: DesiredState, state: State, wish: Wish) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """The changes that were selected, with what they need to be made first; and the others."""
+    changes = tuple(changes)
+    if not wish.select:
+        return changes, ()
+    above = {r.address: r.parents for r in state} | {r.address: r.parents for r in desired}
+    if wish.destroy:
+        kept = downstream(above, wish.select)
+    else:
+        kept = upstream(above, wish.select)
+        deleted = {c.address for c in changes if c.action is Action.DELETE}
+        kept -= deleted - wish.select
+    return tuple(c for c in changes if c.address in kept), tuple(c for c in changes if c.address not in kept)
+
+
+def _delete(record: Record) -> Change:
+    version = str(record.outputs.get("version", ""))
+    return Change(record.address, record.form, Action.DELETE, "removed", owner=record.owner, protect=record.protect, version=version)
+
+
+def _compare(resource: Resource, record: Record | None, reality: Reality, *, requested: bool) -> Change | None:
+    version = _version(resource)
+    base = Change(
+        resource.address, resource.form, Action.NONE, "", owner=resource.owner,
+        protect=resource.protect or (record is not None and record.protect), version=version,
+        tags=tuple(resource.about.get("tags", ())),
+    )  # fmt: skip
+    if record is None:
+        return replace(base, action=_made(resource, reality, Action.CREATE), reason="new", consequences=_consequences(resource, Action.CREATE))
+    if record.form != resource.form:
+        return replace(base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE))
+    if record.digest != resource.digest:
+        return _changed(base, resource, record, reality)
+    if lost := _lost(resource, record, reality):
+        action = _made(resource, reality, Action.REBUILD if resource.form == "relation" else Action.UPDATE)
+        return replace(base, action=action, reason=lost, consequences=_consequences(resource, action), estimate=_estimate(record, reality))
+    if requested:
+        action = Action.UPDATE if resource.form in {"fact", "service"} else Action.REBUILD
+        return replace(base, action=action, reason="requested", consequences=_consequences(resource, action), estimate=_estimate(record, reality))
+    if dict(record.about) != dict(resource.about):
+        fields = field_changes(record.about, resource.about, {})
+        return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
+    return None
+
+
+def _changed(base: Change, resource: Resource, record: Record, reality: Reality) -> Change:
+    fields = field_changes(record.words, resource.words, resource.costs)
+    columns = _columns(resource, record)
+    action = _action(resource, record)
+    if any(f.cost == "replace" for f in fields):
+        action = Action.REPLACE
+    action = _made(resource, reality, action)
+    return replace(
+        base, action=action, reason="changed" if fields else "upstream_changed", direct=bool(fields), fields=fields, columns=columns,
+        impacts=_impacts(resource, record, columns), consequences=_consequences(resource, action), estimate=_estimate(record, reality),
+    )  # fmt: skip
+
+
+def _action(resource: Resource, record: Record) -> Action:
+    body = resource.body
+    if isinstance(body, Relation):
+        return Action.REBUILD if body.keep is Keep.TABLE else Action.UPDATE
+    if isinstance(body, Workflow) and body.run_on_apply:
+        return Action.REBUILD if record.outputs.get("version") != body.version else Action.UPDATE
+    return Action.UPDATE
+
+
+def _made(resource: Resource, reality: Reality, action: Action) -> Action:
+    """A version that is there already needs no building."""
+    if isinstance(resource.body, Relation) and _version(resource) in reality.versions and action is not Action.REPLACE:
+        return Action.REPOINT
+    return action
+
+
+def _version(resource: Resource) -> str:
+    if isinstance(resource.body, Relation):
+        return physical_name(str(resource.address), resource.body)
+    if isinstance(resource.body, Workflow | Service):
+        return resource.body.version
+    return ""
+
+
+def _lost(resource: Resource, record: Record, reality: Reality) -> str:
+    if not reality.known:
+        return ""
+    if record.address in reality.drifted:
+        return "drifted"
+    if isinstance(resource.body, Relation):
+        if _version(resource) not in reality.versions:
+            return "missing"
+        if reality.pointers.get(record.address.name) != _version(resource):
+            return "drifted"
+    return ""
+
+
+def _estimate(record: Record, reality: Reality) -> Estimate | None:
+    return reality.versions.get(str(record.outputs.get("version", "")))
+
+
+def _columns(resource: Resource, record: Record) -> tuple[ColumnChange, ...]:
+    after, before = column_digests(resource.body), record.columns
+    found = [ColumnChange(n, "removed") for n in sorted(before) if n not in after]
+    for name, digest in after.items():
+        if name not in before:
+            found.append(ColumnChange(name, "added"))
+        elif before[name] != digest:
+            found.append(ColumnChange(name, "changed"))
+    return tuple(found)
+
+
+def _impacts(resource: Resource, record: Record, columns: tuple[ColumnChange, ...]) -> tuple[Impact, ...]:
+    body = resource.body
+    found: set[Impact] = set()
+    if isinstance(body, Relation):
+        if body.unknown:
+            return (Impact.UNKNOWN,)
+        if body.rows_digest != record.rows_digest:
+            found.add(Impact.ROW_SHAPE)
+        kinds = {c.change for c in columns}
+        if "added" in kinds:
+            found.add(Impact.ADDITIVE)
+        if "removed" in kinds:
+            found.add(Impact.CONTRACT)
+        if "changed" in kinds and Impact.ROW_SHAPE not in found:
+            found.add(Impact.COLUMN)
+        if not found:
+            found.add(Impact.CONTRACT)
+    elif resource.form in {"fact", "service"}:
+        found.add(Impact.CONTRACT)
+    return tuple(sorted(found))
+
+
+def _consequences(resource: Resource, action: Action) -> tuple[Consequence, ...]:
+    body = resource.body
+    building = action in {Action.CREATE, Action.REBUILD, Action.REPLACE}
+    if isinstance(body, Relation):
+        return (Consequence.BACKFILL,) if building and body.keep is Keep.TABLE else ()
+    if isinstance(body, Workflow):
+        return (Consequence.RETRAIN,) if building and body.run_on_apply else ()
+    if isinstance(body, Service):
+        return (Consequence.REDEPLOY,)
+    return (Consequence.RECHECK,) if resource.form == "check" else ()

@@ -1,0 +1,131 @@
+"""A plan as JSON, and saved to a file with everything that apply needs; a stale one is refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.diag import problem
+from mlspec.base.digest import digest
+from mlspec.ir.codec import decode_resource, encode_resource
+from mlspec.ir.desired import DesiredState
+from mlspec.plan.change import (
+    FORMAT_VERSION, Action, Change, ColumnChange, Consequence, Estimate, FieldChange, Impact, Plan, Review, Verdict,
+)  # fmt: skip
+from mlspec.state.model import State
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON; `mlspec schema plan` is its schema. The text that people see is made of nothing else."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "project": plan.project,
+        "environment": plan.environment,
+        "state": {"lineage": plan.lineage, "serial": plan.serial, "digest": plan.state_digest},
+        "specs_digest": plan.specs_digest,
+        "destroy": plan.destroy,
+        "changes": [_change(c) for c in plan.changes],
+        "unchanged": plan.unchanged,
+        "summary": {a.word: n for a in Action if (n := sum(c.action is a for c in plan.changes))},
+        "reviews": [{"team": r.team, "role": r.role, "reviewers": list(r.reviewers), "addresses": list(r.addresses)} for r in plan.reviews],
+        "verdicts": [
+            {"policy": v.policy, "enforce": v.enforce, "address": v.address, "message": v.message, "approvers": list(v.approvers)}
+            for v in plan.verdicts
+        ],
+        "notes": list(plan.notes),
+        "skipped": list(plan.skipped),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "address": str(change.address),
+        "form": change.form,
+        "action": change.action.word,
+        "symbol": change.action.value,
+        "reason": {"code": change.reason, "paths": [list(f.path) for f in change.fields]},
+        "direct": change.direct,
+        "impacts": [str(i) for i in change.impacts],
+        "consequences": [str(c) for c in change.consequences],
+        "fields": [{"path": list(f.path), "before": f.before, "after": f.after, "cost": f.cost} for f in change.fields],
+        "columns": [{"name": c.name, "change": c.change} for c in change.columns],
+        "causes": [list(c) for c in change.causes],
+        "owner": change.owner,
+        "protect": change.protect,
+        "version": change.version,
+        "estimate": {"rows": change.estimate.rows, "bytes": change.estimate.bytes} if change.estimate else None,
+        "tags": list(change.tags),
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Plan:
+    """The plan that JSON describes. Raises KeyError, ValueError, TypeError when it does not."""
+    state = data["state"]
+    return Plan(
+        data["project"], data["environment"], state["lineage"], state["serial"], state["digest"], data["specs_digest"],
+        tuple(_read_change(c) for c in data["changes"]), data["unchanged"],
+        tuple(Review(r["team"], r["role"], tuple(r["reviewers"]), tuple(r["addresses"])) for r in data["reviews"]),
+        tuple(Verdict(v["policy"], v["enforce"], v["address"], v["message"], tuple(v["approvers"])) for v in data["verdicts"]),
+        tuple(data["notes"]), data["destroy"], tuple(data["skipped"]),
+    )  # fmt: skip
+
+
+def _read_change(data: Mapping[str, Any]) -> Change:
+    estimate = data["estimate"]
+    return Change(
+        Address.parse(data["address"]), data["form"], Action(data["symbol"]), data["reason"]["code"], data["direct"],
+        tuple(Impact(i) for i in data["impacts"]), tuple(Consequence(c) for c in data["consequences"]),
+        tuple(FieldChange(tuple(f["path"]), f["before"], f["after"], f["cost"]) for f in data["fields"]),
+        tuple(ColumnChange(c["name"], c["change"]) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
+        data["owner"], data["protect"], data["version"], Estimate(estimate["rows"], estimate["bytes"]) if estimate else None,
+        tuple(data["tags"]),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan with the bodies that it makes and the artifacts that were rendered: apply compiles nothing anew."""
+
+    plan: Plan
+    desired: DesiredState
+    artifacts: Mapping[str, str]
+
+
+def encode_saved(saved: SavedPlan) -> str:
+    """The text of a plan file."""
+    body = {
+        "plan": to_json(saved.plan),
+        "resources": [encode_resource(r) for r in saved.desired],
+        "artifacts": dict(saved.artifacts),
+    }
+    return json.dumps({"mlspec_plan": FORMAT_VERSION, "digest": digest(body), **body}, indent=1, ensure_ascii=False) + "\n"
+
+
+def decode_saved(text: str, shown: str) -> SavedPlan:
+    """Read a plan file. Raises Problems when it is none, damaged, or of another version."""
+    try:
+        data = json.loads(text)
+        version = data["mlspec_plan"]
+    except (ValueError, KeyError, TypeError):
+        raise problem("not-a-plan", f"`{shown}` is not a saved plan", help="`mlspec plan -o FILE` writes one") from None
+    if version != FORMAT_VERSION:
+        raise problem("plan-version", f"`{shown}` has plan format {version}, this mlspec reads {FORMAT_VERSION}", help="plan again")
+    body = {k: data.get(k) for k in ("plan", "resources", "artifacts")}
+    if data.get("digest") != digest(body):
+        raise problem("damaged-plan", f"`{shown}` was changed after it was saved", help="plan again")
+    try:
+        plan = from_json(data["plan"])
+        resources = {r.address: r for r in (decode_resource(r) for r in data["resources"])}
+        return SavedPlan(plan, DesiredState(plan.project, plan.environment, resources), dict(data["artifacts"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise problem("damaged-plan", f"`{shown}` cannot be read: {error}", help="plan again") from None
+
+
+def refuse_stale(plan: Plan, state: State) -> None:
+    """Raise Problems when the state is no longer the one that the plan was made of."""
+    if plan.lineage and plan.lineage != state.lineage:
+        raise problem("stale-plan", "the plan was made for another state", help="plan again")
+    if plan.state_digest != state.digest:
+        message = f"the plan is stale: the state has changed since (serial {plan.serial}, now {state.serial})"
+        raise problem("stale-plan", message, help="plan again, and review what is different")

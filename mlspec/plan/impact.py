@@ -1,0 +1,87 @@
+"""Why each resource changes: the chains from what was edited, column by column; and who must agree."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from mlspec.base.address import Address
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Resource
+from mlspec.plan.change import Action, Change, Impact, Review
+from mlspec.state.model import State
+
+MAX_CHAINS = 12
+
+Chain = tuple[str, ...]
+
+
+def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resource], state: State) -> tuple[Change, ...]:
+    """The changes with the chains of their causes; only those to something that exists have one."""
+    known: dict[tuple[str, str], list[Chain]] = {}
+    found = []
+    for change in changes:
+        if change.reason in {"new", "metadata_changed"}:
+            found.append(change)
+            continue
+        resource = resources[change.address]
+        columns = {c.name for c in change.columns if c.change != "removed"}
+        if isinstance(resource.body, Relation):
+            chains = _relation_chains(change, resource.body, columns, known)
+        else:
+            chains = _plain_chains(change, resource, known)
+        found.append(replace(change, causes=tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]))
+    return tuple(found)
+
+
+def _relation_chains(change: Change, body: Relation, columns: set[str], known: dict[tuple[str, str], list[Chain]]) -> list[Chain]:
+    address = str(change.address)
+    rows = Impact.ROW_SHAPE in change.impacts or Impact.UNKNOWN in change.impacts
+    above = [c for parent in body.reads for c in known.get((parent, ""), [])]
+    everything: list[Chain] = []
+    for column in body.columns:
+        if column.name not in columns:
+            continue
+        here = f"{address}.{column.name}"
+        chains = [(*c, here) for o in column.origins for c in known.get((o.address, o.column), [])]
+        if rows and not chains:
+            chains = [(*c, here) for c in above]
+        if not chains:
+            chains = [(here,)]
+        known[address, column.name] = chains
+        everything.extend(chains)
+    if rows or change.reason in {"missing", "drifted", "requested"}:
+        known[address, ""] = [(*c, address) for c in above] or [(address,)]
+        everything = everything or known[address, ""]
+    return everything or [(address,)]
+
+
+def _plain_chains(change: Change, resource: Resource, known: dict[tuple[str, str], list[Chain]]) -> list[Chain]:
+    address = str(change.address)
+    chains: list[Chain] = []
+    if not change.direct:
+        parents = {str(p) for p in resource.parents}
+        nearest = [(key, c) for key, c in known.items() if key[0] in parents]
+        chains = [(*c, address) for _, group in nearest for c in group]
+    known[address, ""] = chains or [(address,)]
+    return known[address, ""]
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who a team is, as the plan needs to know it."""
+
+    name: str
+    role: str
+    reviewers: tuple[str, ...]
+
+
+def reviews(changes: Iterable[Change], teams: Mapping[str, Team]) -> tuple[Review, ...]:
+    """The teams that own something affected, downstream too, with what it is."""
+    owned: dict[str, list[str]] = {}
+    for change in changes:
+        if change.owner and change.action is not Action.NONE:
+            owned.setdefault(change.owner, []).append(str(change.address))
+    found = []
+    for name in sorted(owned):
+        team = teams.get(name, Team(name, "", ()))
+        found.append(Review(name, team.role, team.reviewers, tuple(owned[name])))
+    return tuple(found)
