@@ -8,21 +8,20 @@ from collections.abc import Iterator
 
 import joblib
 import numpy as np
-import pyarrow.compute as pc
+import pandas as pd
 from flight_model import Dataset, input_path, output_path, read_dataset, write_json
 from sklearn.metrics import log_loss, roc_auc_score
 
 
 def slices(dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
-    """Names each slice and says which rows are in it: origins if the dataset has them, and months in UTC."""
-    months = pc.strftime(dataset.rows[dataset.time], format="%b")
-    columns = [months] + ([dataset.rows["origin"]] if "origin" in dataset.rows.column_names else [])
+    """Names each slice and says which rows are in it: months in New York, origins if the dataset has them."""
+    times = pd.to_datetime(dataset.rows[dataset.time].to_pandas(), utc=True)
+    columns = [times.dt.tz_convert("America/New_York").dt.strftime("%b")]
+    if "origin" in dataset.rows.column_names:
+        columns.append(dataset.rows["origin"].to_pandas())
     for column in columns:
-        for value in sorted(pc.unique(column).drop_null().to_pylist()):
-            yield (
-                value.lower(),
-                pc.equal(column, value).fill_null(fill_value=False).to_numpy(zero_copy_only=False),
-            )
+        for value in sorted(column.dropna().unique()):
+            yield value.lower(), (column == value).to_numpy(dtype=bool)
 
 
 def measure(labels: np.ndarray, likely: np.ndarray) -> dict:

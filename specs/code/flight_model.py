@@ -1,4 +1,4 @@
-"""What training and evaluation share: how a step finds its files, reads a dataset and prepares the features."""
+"""What training and evaluation share: finding a step's files, reading a dataset, preparing the features."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Dataset:
         if feature.categorical:
             return pd.Series(column.to_pylist(), dtype=object)
         if not feature.type.startswith(NUMERIC):
-            message = f"feature `{feature.name}` is a {feature.type}; this model takes numbers, booleans and strings"
+            message = f"feature `{feature.name}` is a {feature.type}, not a number, a boolean or a string"
             raise TypeError(message)
         return pd.Series(column.cast(pa.float64()).to_numpy())
 

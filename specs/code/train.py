@@ -1,7 +1,8 @@
 """Trains the model of late flights on the rows of the split `train`.
 
-Input DATA is a dataset; output MODEL a folder with `model.joblib` (a scikit-learn pipeline that takes the features as a
-data frame) and `model.json` (what it expects and with what it was made); output METRICS a JSON object.
+Input DATA is a dataset. Output MODEL is a folder with `model.joblib`, a scikit-learn pipeline that takes the
+features as a data frame, and `model.json`, which says what it expects and how it was made. Output METRICS is
+a JSON object.
 """
 
 import platform
@@ -19,7 +20,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 
 def build(dataset: Dataset) -> Pipeline:
-    """The untrained model: categories become codes that are frozen in training, unknown ones become missing."""
+    """The untrained model: categories become codes, frozen in training; unknown ones become missing."""
     categorical = [feature.name for feature in dataset.features if feature.categorical]
     numeric = [feature.name for feature in dataset.features if not feature.categorical]
     codes = OrdinalEncoder(
