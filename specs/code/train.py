@@ -6,11 +6,10 @@ a JSON object.
 """
 
 import platform
+from importlib.metadata import version
 
 import joblib
 import numpy as np
-import pandas as pd
-import sklearn
 from flight_model import Dataset, input_path, output_path, parameter, read_dataset, write_json
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -47,7 +46,7 @@ def describe(model: Pipeline, dataset: Dataset) -> dict:
         name: [value for value in values if isinstance(value, str)]
         for name, values in zip(categorical, learned, strict=True)
     }
-    versions = {library.__name__: library.__version__ for library in (sklearn, np, pd, joblib)}
+    libraries = ("scikit-learn", "numpy", "pandas", "pyarrow", "joblib")
     return {
         "label": dataset.label,
         "features": [
@@ -56,7 +55,7 @@ def describe(model: Pipeline, dataset: Dataset) -> dict:
             for feature in dataset.features
         ],
         "dataset": dataset.digest,
-        "versions": {"python": platform.python_version()} | versions,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in libraries},
     }
 
 
