@@ -1,0 +1,1 @@
+"""A plan carried out: events as it goes, state after every change."""

@@ -1,0 +1,53 @@
+"""What happens during an apply, one value an event."""
+
+from dataclasses import dataclass
+
+from mlspec.base.address import Address
+from mlspec.plan.change import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A change has begun."""
+
+    address: Address
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line from a change that is being made."""
+
+    address: Address
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change was made and is recorded; `notes` are for people."""
+
+    address: Address
+    action: Action
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A change was not made; nothing of it is recorded."""
+
+    address: Address
+    message: str
+    help: str = ""
+    code: str = "backend-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A change was not tried, because something that it needs failed."""
+
+    address: Address
+    because: Address
+
+
+Event = Started | Progress | Done | Failed | Skipped
