@@ -16,7 +16,7 @@ _WORDS = frozenset(
 
 
 def manifest_text(*documents: Any, header: str = "") -> str:
-    """The YAML of one or more documents, after `header` as a comment; the same data give the same text.
+    """Write one or more documents as YAML, after `header` as a comment; the same data give the same text.
 
     Documents are trees of dicts with text keys, lists, tuples, text, numbers, booleans and None. Keys keep their
     order. Raises TypeError for anything else.
@@ -58,7 +58,7 @@ def _mapping(dumper: yaml.SafeDumper, value: dict[Any, Any]) -> yaml.Node:
     return dumper.represent_mapping("tag:yaml.org,2002:map", value)
 
 
-def _unknown(dumper: yaml.SafeDumper, value: Any) -> yaml.Node:
+def _unknown(_dumper: yaml.SafeDumper, value: Any) -> yaml.Node:
     raise TypeError(f"a manifest cannot hold a {type(value).__name__}: {value!r}")
 
 
