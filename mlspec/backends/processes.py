@@ -18,8 +18,8 @@ from mlspec.backends.port import BackendError
 _SHELL = '"$@" </dev/null >>"$MLSPEC_LOG" 2>&1 & echo $! >"$MLSPEC_PID"'
 
 
-def start(command: Sequence[str], pid_file: Path, log: Path, env: Mapping[str, str]) -> None:
-    """Start a process of its own session, working in the folder of `pid_file`. Raises BackendError if it runs already."""
+def start(command: Sequence[str], pid_file: Path, log: Path, folder: Path, env: Mapping[str, str]) -> None:
+    """Start a process in a session of its own, working in `folder`. Raises BackendError if it runs already."""
     shell = shutil.which("sh") or "/bin/sh"
     with pid_file.open("a") as lock:
         if not _take(lock.fileno()):
@@ -28,7 +28,7 @@ def start(command: Sequence[str], pid_file: Path, log: Path, env: Mapping[str, s
         subprocess.run(  # noqa: S603 - a list of arguments that we made, and no text of anybody in the shell's line
             [shell, "-c", _SHELL, "sh", *command],
             env={**env, **places},
-            cwd=pid_file.parent,
+            cwd=folder,
             pass_fds=(lock.fileno(),),
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -125,4 +125,4 @@ def _finite(value: float) -> bool:
 
 def _fits(value: int, kind: str) -> bool:
     sign, bits = _INTEGER_BITS[kind]
-    return 0 <= value < 2**bits if sign else -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
+    return 0 <= value < 1 << bits if sign else -1 << (bits - 1) <= value < 1 << (bits - 1)

@@ -119,7 +119,7 @@ class Local(DeployTarget):
         """Start the server of a bundle and wait until it has loaded its model."""
         startup = self.settings.startup
         server = ["-m", "mlspec.serving.server", "--bundle", str(coming), "--wait-for-port", str(startup)]
-        processes.start([sys.executable, *server], coming / "server.pid", coming / "server.log", env)
+        processes.start([sys.executable, *server], coming / "server.pid", coming / "server.log", coming.parent, env)
         deadline = time.monotonic() + startup
         while not (coming / "loaded").exists():
             if not processes.alive(coming / "server.pid") or time.monotonic() > deadline:
