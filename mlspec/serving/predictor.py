@@ -82,13 +82,13 @@ def _as_type(type_: str, value: Any) -> Any:
 
 
 def _load_sklearn(bundle: Bundle) -> tuple[Any, Any]:
-    try:  # heavy, and only this format needs them
-        joblib, pandas, _ = (import_module(name) for name in ("joblib", "pandas", "sklearn"))
+    """Import what reads the model, heavy and needed by this format only, and read it; scikit-learn comes with it."""
+    try:
+        joblib, pandas = import_module("joblib"), import_module("pandas")
+        return pandas, joblib.load(bundle.files / "model.joblib")
     except ImportError as error:
         message = f"a model of format `sklearn` needs scikit-learn and pandas: {error}; install `scikit-learn pandas`"
         raise BundleError(message) from None
-    try:
-        return pandas, joblib.load(bundle.files / "model.joblib")
     except Exception as error:
         raise BundleError(f"cannot load `{bundle.files / 'model.joblib'}`: {type(error).__name__}: {error}") from error
 

@@ -3,10 +3,14 @@
 import dataclasses
 import http.client
 import json
+import operator
 import os
 import shutil
+import signal
 import socket
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,32 +21,36 @@ from mlspec.ir.service import Probe, Service
 from mlspec.ir.workflow import Secret
 
 joblib = pytest.importorskip("joblib", reason="scikit-learn is not installed")
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 CONTRACT = (("distance", "int64"), ("carrier", "string"), ("night", "boolean"), ("delay", "float64"))
 FEATURES = [{"name": n, "type": t} | ({"categories": ["AA", "UA"]} if n == "carrier" else {}) for n, t in CONTRACT]
 OUTPUT = (("late", "boolean"), ("probability", "float64"))
+DISTANCE = (("distance", "float64"),)
 ONE, TWO = "1" * 32, "2" * 32
 
 
 @pytest.fixture(scope="module")
-def model_files(tmp_path_factory):
+def trained(tmp_path_factory):
     """A model that is late with certainty above 1000 miles or when the carrier is UA."""
-    import pandas as pd
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
-    from sklearn.tree import DecisionTreeClassifier
-
+    pandas, compose = pytest.importorskip("pandas"), pytest.importorskip("sklearn.compose")
+    preprocessing, tree = import_module("sklearn.preprocessing"), import_module("sklearn.tree")
     rows = [(d, c, 0.0, 0.0) for d in (100.0, 900.0, 1100.0, 3000.0) for c in ("AA", "UA")]
-    frame = pd.DataFrame(rows, columns=[name for name, _ in CONTRACT])
-    labels = [d > 1000 or c == "UA" for d, c, *_ in rows]
-    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
-    columns = ColumnTransformer([("codes", codes, ["carrier"])], remainder="passthrough")
+    frame = pandas.DataFrame(rows, columns=[name for name, _ in CONTRACT])
+    codes = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
+    columns = compose.ColumnTransformer([("codes", codes, ["carrier"])], remainder="passthrough")
+    model = import_module("sklearn.pipeline").make_pipeline(columns, tree.DecisionTreeClassifier(random_state=0))
+    return kept(model.fit(frame, [d > 1000 or c == "UA" for d, c, *_ in rows]), tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def model_files(tmp_path_factory):
+    """A model that is loaded without scikit-learn, in half the time: it answers with the distance."""
+    return kept(SimpleNamespace(predict=operator.methodcaller("get", "distance")), tmp_path_factory)
+
+
+def kept(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    joblib.dump(
-        make_pipeline(columns, DecisionTreeClassifier(random_state=0)).fit(frame, labels), folder / "model.joblib"
-    )
+    joblib.dump(model, folder / "model.joblib")
     (folder / "model.json").write_text(json.dumps({"features": FEATURES}))
     return folder
 
@@ -58,7 +66,7 @@ def service(port, version=ONE, **fields):
 
 
 def registered(files, version=ONE, **fields):
-    found = ModelVersion("late_flights", version, "sklearn", {}, CONTRACT, OUTPUT, {}, "", str(files))
+    found = ModelVersion("late_flights", version, "sklearn", {}, CONTRACT, DISTANCE, {}, "", str(files))
     return dataclasses.replace(found, **fields)
 
 
@@ -86,11 +94,11 @@ def project(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, model_files):
+def served(tmp_path_factory, trained):
     """The outputs of a deployment that the tests of the protocol ask, and change nothing of."""
     root = tmp_path_factory.mktemp("served")
     probes = {"liveness": Probe("/livez"), "readiness": Probe("/readyz")}
-    outputs = local(root).apply(service(free_port(), **probes), registered(model_files)).outputs
+    outputs = local(root).apply(service(free_port(), **probes), registered(trained, output=OUTPUT)).outputs
     yield outputs
     local(root).destroy(outputs)
 
@@ -105,17 +113,17 @@ def ask(port, path, body=None, method=None, headers=None):
     return answer.status, json.loads(text)
 
 
-def tensor(name, datatype, *data, **fields):
-    return {"name": name, "datatype": datatype, "shape": [len(data)], "data": list(data), **fields}
+def tensor(name, datatype, data, **fields):
+    return {"name": name, "datatype": datatype, "shape": [len(data)], "data": data, **fields}
 
 
 def inputs(**changed):
     """Two rows: a short flight of AA and a long one; `changed` exchanges or (None) leaves out tensors."""
     found = {
-        "distance": tensor("distance", "INT64", 100, 2000),
-        "carrier": tensor("carrier", "BYTES", "AA", "AA"),
-        "night": tensor("night", "BOOL", True, False),
-        "delay": tensor("delay", "FP64", 1.5, None),
+        "distance": tensor("distance", "INT64", [100, 2000]),
+        "carrier": tensor("carrier", "BYTES", ["AA", "AA"]),
+        "night": tensor("night", "BOOL", [True, False]),
+        "delay": tensor("delay", "FP64", [1.5, None]),
     }
     return [t for t in (found | changed).values() if t is not None]
 
@@ -138,7 +146,7 @@ def test_a_request_is_answered_with_every_output(served):
 
 
 def test_order_of_inputs_and_shape_of_a_column_do_not_matter_and_outputs_can_be_chosen(served):
-    nested = tensor("carrier", "BYTES", ["UA"], ["never seen"], shape=[2, 1])
+    nested = tensor("carrier", "BYTES", [["UA"], ["never seen"]], shape=[2, 1])
     request = {"inputs": inputs(carrier=nested)[::-1], "outputs": [{"name": "late"}]}
     status, answer = ask(served["port"], f"/v2/models/late_flights/versions/{ONE}/infer", request)
     assert (status, answer["outputs"]) == (
@@ -158,8 +166,10 @@ def test_metadata_tells_the_contract(served):
 
 @pytest.mark.parametrize(
     "path",
-    ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/late_flights/ready", "/livez", "/readyz"]
-    + [f"/v2/models/late_flights/versions/{ONE}", f"/v2/models/late_flights/versions/{ONE}/ready"],
+    [
+        *("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/late_flights/ready", "/livez", "/readyz"),
+        *(f"/v2/models/late_flights/versions/{ONE}", f"/v2/models/late_flights/versions/{ONE}/ready"),
+    ],
 )
 def test_what_is_there_answers(path, served):
     assert ask(served["port"], path)[0] == 200
@@ -184,18 +194,18 @@ def test_what_is_not_there_is_a_404_in_json(path, served):
         ({}, "a list `inputs`"),
         ({"inputs": [3]}, "an input has no `name`"),
         ({"inputs": inputs(delay=None, night=None)}, "inputs are missing: `night`, `delay`"),
-        ({"inputs": inputs(extra=tensor("extra", "BOOL", True))}, "`extra` is not a feature"),
+        ({"inputs": inputs(extra=tensor("extra", "BOOL", [True]))}, "`extra` is not a feature"),
         ({"inputs": [*inputs(), *inputs()]}, "`distance` is given twice"),
-        ({"inputs": inputs(night=tensor("night", "BOOL", True))}, "differ in their number of rows"),
-        ({"inputs": inputs(night=tensor("night", "INT64", 1, 0))}, "`night` has datatype INT64"),
-        ({"inputs": inputs(night=tensor("night", "BOOL", 1, 0))}, "`night` holds '1'"),
-        ({"inputs": inputs(distance=tensor("distance", "INT64", "1", 2))}, "which is no INT64"),
-        ({"inputs": inputs(distance=tensor("distance", "INT64", True, 2))}, "which is no INT64"),
-        ({"inputs": inputs(distance=tensor("distance", "INT64", 2**63, 2))}, "which is no INT64"),
-        ({"inputs": inputs(delay=tensor("delay", "FP64", 10**400, 2))}, "which is no FP64"),
-        ({"inputs": inputs(delay=tensor("delay", "FP64", 1, 2, shape=[3]))}, "has 2 values; its shape says 3"),
-        ({"inputs": inputs(delay=tensor("delay", "FP64", 1, 2, shape=[1, 2]))}, "has not the shape"),
-        ({"inputs": inputs(delay=tensor("delay", "FP64", shape=[0]))}, "has not the shape"),
+        ({"inputs": inputs(night=tensor("night", "BOOL", [True]))}, "differ in their number of rows"),
+        ({"inputs": inputs(night=tensor("night", "INT64", [1, 0]))}, "`night` has datatype INT64"),
+        ({"inputs": inputs(night=tensor("night", "BOOL", [1, 0]))}, "`night` holds '1'"),
+        ({"inputs": inputs(distance=tensor("distance", "INT64", ["1", 2]))}, "which is no INT64"),
+        ({"inputs": inputs(distance=tensor("distance", "INT64", [True, 2]))}, "which is no INT64"),
+        ({"inputs": inputs(distance=tensor("distance", "INT64", [2**63, 2]))}, "which is no INT64"),
+        ({"inputs": inputs(delay=tensor("delay", "FP64", [10**400, 2]))}, "which is no FP64"),
+        ({"inputs": inputs(delay=tensor("delay", "FP64", [1, 2], shape=[3]))}, "has 2 values; its shape says 3"),
+        ({"inputs": inputs(delay=tensor("delay", "FP64", [1, 2], shape=[1, 2]))}, "has not the shape"),
+        ({"inputs": inputs(delay=tensor("delay", "FP64", [], shape=[0]))}, "has not the shape"),
         ({"inputs": inputs(delay={"name": "delay"})}, "`delay` has datatype None"),
         ({"inputs": inputs(), "outputs": [{"name": "x"}]}, "`x` is not an output"),
         ({"inputs": inputs(), "outputs": 3}, "`outputs` is not a list"),
@@ -254,7 +264,7 @@ def test_a_model_that_does_not_load_leaves_the_old_one_answering(project, model_
 def test_a_server_that_died_is_noticed_and_started_again(project, model_files):
     target, port = local(project), free_port()
     outputs = target.apply(service(port), registered(model_files)).outputs
-    os.kill(pid(project, outputs), 9)
+    os.kill(pid(project, outputs), signal.SIGKILL)
     processes.stop(project / outputs["path"] / "server.pid")
     assert not target.observe(outputs)
     assert target.apply(service(port), registered(model_files)).outputs == outputs
@@ -270,10 +280,15 @@ def test_a_port_of_somebody_else_is_refused(project, model_files):
     assert not any(project.rglob("server.pid"))
 
 
-def test_secrets_reach_the_process_and_no_file(project, model_files, monkeypatch):
+def test_what_is_rendered_is_what_the_server_is_told_and_secrets_reach_it_through_no_file(
+    project, model_files, monkeypatch
+):
     monkeypatch.setenv("OUTSIDE", "s3cr3t-value")
-    fields = {"secrets": (("INSIDE", Secret("env", "OUTSIDE")),), "env": (("PLAIN", "on"),)}
-    outputs = local(project).apply(service(free_port(), **fields), registered(model_files)).outputs
+    secrets = (("INSIDE", Secret("env", "OUTSIDE")),)
+    wanted = service(free_port(), secrets=secrets, env=(("PLAIN", "on"),), request=(("tailnum", "string"),))
+    (artifact,) = local(project).render(wanted, None)
+    outputs = local(project).apply(wanted, registered(model_files)).outputs
+    assert (project / artifact.path).read_text() == artifact.text
     environment = Path(f"/proc/{pid(project, outputs)}/environ").read_bytes().split(b"\0")
     assert {b"INSIDE=s3cr3t-value", b"PLAIN=on"} <= set(environment)
     assert not any(b"s3cr3t" in file.read_bytes() for file in project.rglob("*") if file.is_file())
@@ -284,10 +299,3 @@ def test_secrets_reach_the_process_and_no_file(project, model_files, monkeypatch
 def test_a_secret_that_is_not_here_is_refused(secret, project, model_files):
     with pytest.raises(BackendError, match="secret `INSIDE`"):
         local(project).apply(service(free_port(), secrets=(("INSIDE", secret),)), registered(model_files))
-
-
-def test_what_is_rendered_is_what_the_server_is_told(project, model_files):
-    wanted = service(free_port(), request=(("tailnum", "string"),), labels=(("team", "x"),))
-    (artifact,) = local(project).render(wanted, None)
-    local(project).apply(wanted, registered(model_files))
-    assert (project / artifact.path).read_text() == artifact.text
