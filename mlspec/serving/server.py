@@ -27,6 +27,7 @@ from mlspec.serving.tensors import BadRequest, datatype, read_request, wanted_ou
 Json = dict[str, Any]
 _log = logging.getLogger("mlspec.serving")
 _MOST_BYTES = 64 * 2**20
+_DRAIN_SECONDS = 5.0
 
 
 class _NotThere(Exception):
@@ -34,12 +35,13 @@ class _NotThere(Exception):
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Answers for one model version on 127.0.0.1; closing waits for the requests that are being answered."""
+    """Answers for one model version on 127.0.0.1; `busy` are the threads that are answering a request."""
 
-    daemon_threads = False
+    daemon_threads = True  # a client that says nothing must not hold the server
 
     def __init__(self, bundle: Bundle, predictor: Predictor) -> None:
         self.bundle, self.predictor = bundle, predictor
+        self.busy: set[int] = set()
         super().__init__(("127.0.0.1", bundle.port), _Conversation)
 
     def answer(self, method: str, path: str, body: Callable[[], Json]) -> Json:
@@ -112,6 +114,7 @@ class _Conversation(BaseHTTPRequestHandler):
         self._respond("POST")
 
     def _respond(self, method: str) -> None:
+        self.server.busy.add(threading.get_ident())
         try:
             self._send(HTTPStatus.OK, self.server.answer(method, urlsplit(self.path).path, self._body))
         except _NotThere as error:
@@ -123,6 +126,8 @@ class _Conversation(BaseHTTPRequestHandler):
         except Exception as error:  # noqa: BLE001 - a model may raise anything; the log tells why
             _log.exception("a request failed")
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"the model failed: {type(error).__name__}"})
+        finally:
+            self.server.busy.discard(threading.get_ident())
 
     def _body(self) -> Json:
         length = self.headers.get("Content-Length", "")
@@ -177,6 +182,9 @@ def serve(folder: Path, wait_for_port: float = 0.0) -> None:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
         stopped.wait()
         server.shutdown()
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while server.busy and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def _bind(make: Callable[[], ModelServer], port: int, patience: float, stopped: threading.Event) -> ModelServer | None:
