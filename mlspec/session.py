@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mlspec import show
+from mlspec.apply.artifacts import export, rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
 from mlspec.apply.work import Bench
@@ -17,9 +19,9 @@ from mlspec.backends.port import BackendError, CheckResult, LockInfo, Place, Row
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry
-from mlspec.compile import view
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
+from mlspec.compile.question import question
 from mlspec.documents.project import PRIVATE, find_root
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
@@ -230,11 +232,11 @@ class Session:
         """All resources in short, or one in full."""
         state, _ = self._state()
         if address is None:
-            return view.listing(self.compiled, state)
+            return show.listing(self.compiled, state)
         wanted = self._address(address, state)
         checks = self.backends.engine.results(str(wanted.whole)) if wanted.kind in {"source", "feature_view"} else ()
         versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
-        return view.whole(self.compiled, state, wanted, checks, versions)
+        return show.whole(self.compiled, state, wanted, checks, versions)
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""
@@ -254,7 +256,7 @@ class Session:
         """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
         state, _ = self._state()
         live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
-        query, reads = view.question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
+        query, reads = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
         missing = [a for a in reads if a not in live]
         if missing:
             raise problem("not-applied", f"`{missing[0]}` has not been applied in environment `{self.environment}`", help="run `mlspec apply`")
@@ -301,7 +303,7 @@ class Session:
 
     def state_show(self, address: str) -> dict[str, Any]:
         """A record in full."""
-        return view.record(self._recorded(address)[1])
+        return show.record(self._recorded(address)[1])
 
     def state_pull(self) -> str:
         """The state as it is stored."""
@@ -394,7 +396,7 @@ class Session:
         found: dict[str, str] = {}
         for address in sorted(addresses):
             resource = self.compiled.desired.resources[address]
-            found.update(view.rendered(resource, self.backends, self._physical))
+            found.update(rendered(resource, self.backends, self._physical))
         return found
 
     def _bench(self, desired: DesiredState) -> Bench:
@@ -403,7 +405,7 @@ class Session:
         return Bench(
             lambda: backends.engine, lambda: backends.pipelines, lambda: backends.deploys, lambda: backends.registry,
             {p: backends.name(p) for p in PORTS}, physical, self.compiled.gathered.files.content,
-            lambda step, folder: view.export(step, folder, desired, backends.engine, physical),
+            lambda step, folder: export(step, folder, desired, backends.engine, physical),
             lambda workflow: {str(r.address): r.digest for r in desired if r.form == "relation"} | _code(workflow),
         )  # fmt: skip
 

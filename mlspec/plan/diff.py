@@ -91,7 +91,8 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
         tags=tuple(resource.about.get("tags", ())),
     )  # fmt: skip
     if record is None:
-        return replace(base, action=_made(resource, reality, Action.CREATE), reason="new", consequences=_consequences(resource, Action.CREATE))
+        action = _made(resource, reality, Action.CREATE)
+        return replace(base, action=action, reason="new", consequences=_consequences(resource, action))
     if record.form != resource.form:
         return replace(base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE))
     if record.digest != resource.digest:
