@@ -91,13 +91,14 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
         tags=tuple(resource.about.get("tags", ())),
     )  # fmt: skip
     if record is None:
-        return replace(base, action=_made(resource, reality, Action.CREATE), reason="new", consequences=_consequences(resource, Action.CREATE))
+        action = _made(resource, reality, Action.CREATE)
+        return replace(base, action=action, reason="new", consequences=_consequences(resource, action))
     if record.form != resource.form:
         return replace(base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE))
     if record.digest != resource.digest:
         return _changed(base, resource, record, reality)
     if lost := _lost(resource, record, reality):
-        action = _made(resource, reality, Action.REBUILD if resource.form == "relation" else Action.UPDATE)
+        action = _made(resource, reality, Action.REBUILD if resource.form in {"relation", "workflow"} else Action.UPDATE)
         return replace(base, action=action, reason=lost, consequences=_consequences(resource, action), estimate=_estimate(record, reality))
     if requested:
         action = Action.UPDATE if resource.form in {"fact", "service"} else Action.REBUILD
@@ -153,7 +154,7 @@ def _lost(resource: Resource, record: Record, reality: Reality) -> str:
     if isinstance(resource.body, Relation):
         if _version(resource) not in reality.versions:
             return "missing"
-        if reality.pointers.get(record.address.name) != _version(resource):
+        if reality.pointers.get(str(record.address)) != _version(resource):
             return "drifted"
     return ""
 

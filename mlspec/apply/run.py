@@ -1,0 +1,163 @@
+"""A plan carried out: parents first, in parallel where nothing forbids it, the state written after every change."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
+from mlspec.apply.work import Bench, adopt, make, unmake
+from mlspec.backends.port import BackendError
+from mlspec.base.address import Address
+from mlspec.ir.desired import DesiredState
+from mlspec.plan.change import Action, Change, Plan
+from mlspec.state.model import State
+
+Write = Callable[[State], None]
+Notify = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of each change, and the state after it."""
+
+    state: State
+    done: tuple[Done, ...] = ()
+    failed: tuple[Failed, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was done."""
+        return not self.failed and not self.skipped
+
+
+@dataclass
+class _Walk:
+    plan: Plan
+    desired: DesiredState
+    bench: Bench
+    state: State
+    write: Write
+    notify: Notify
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    ended: dict[Address, Event] = field(default_factory=dict)
+
+    def waits_for(self) -> dict[Address, set[Address]]:
+        """For each change the changes that must have been made before it."""
+        changes = {c.address: c for c in self.plan.changes}
+        found: dict[Address, set[Address]] = {a: set() for a in changes}
+        for address, change in changes.items():
+            if change.action is Action.DELETE:
+                users = {r.address for r in self.state if address in r.parents}
+                found[address] = {u for u in users if u in changes}
+            else:
+                resource = self.desired.resources[address]
+                found[address] = {p for p in resource.parents if p in changes and changes[p].action is not Action.DELETE}
+        return found
+
+    def one(self, change: Change) -> Event:
+        """Make one change, record it, say so."""
+        self.tell(Started(change.address, change.action))
+        begin = time.monotonic()
+        try:
+            notes = self._make(change)
+        except BackendError as error:
+            return Failed(change.address, str(error), error.help, error.code)
+        except OSError as error:
+            return Failed(change.address, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        return Done(change.address, change.action, time.monotonic() - begin, notes)
+
+    def _make(self, change: Change) -> tuple[str, ...]:
+        address = change.address
+        if change.action is Action.DELETE:
+            unmake(self.state.records[address], self.bench)
+            with self.lock:
+                self.put(self.state.drop(address))
+            return ()
+        resource = self.desired.resources[address]
+        before = self.state.get(address)
+        if change.reason == "metadata_changed" and before is not None:
+            record, notes = adopt(resource, before), ()
+        else:
+            record, notes = make(resource, change.action, self.bench, lambda line: self.tell(Progress(address, line)))
+        with self.lock:
+            self.put(self.state.put(record))
+        return notes
+
+    def put(self, state: State) -> None:
+        self.write(state)
+        self.state = state
+
+    def tell(self, event: Event) -> None:
+        with self.lock:
+            self.notify(event)
+
+
+def apply(plan: Plan, desired: DesiredState, state: State, bench: Bench, *, parallelism: int, write: Write, notify: Notify) -> Applied:
+    """Carry out a plan. What fails stops what depends on it and nothing else; what was done is recorded in any case."""
+    walk = _Walk(plan, desired, bench, state, write, notify)
+    waiting = walk.waits_for()
+    changes = {c.address: c for c in plan.changes}
+    running: dict[Future[Event], Address] = {}
+    with ThreadPoolExecutor(max_workers=parallelism) as pool:
+        try:
+            while waiting or running:
+                for address in _ready(waiting, walk.ended, len(running), parallelism):
+                    because = _broken(waiting.pop(address), walk.ended)
+                    if because is not None:
+                        _end(walk, address, Skipped(address, because))
+                    else:
+                        running[pool.submit(walk.one, changes[address])] = address
+                if running:
+                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        _end(walk, running.pop(future), future.result())
+        except BaseException:
+            bench.pipelines().close()
+            raise
+    _sync_parents(walk)
+    return _applied(walk)
+
+
+def _ready(waiting: Mapping[Address, set[Address]], ended: Mapping[Address, Event], busy: int, most: int) -> list[Address]:
+    found = [a for a, needed in waiting.items() if needed <= ended.keys()]
+    return found[: max(most - busy, 0)] if busy or found else []
+
+
+def _broken(needed: set[Address], ended: Mapping[Address, Event]) -> Address | None:
+    for address in sorted(needed):
+        event = ended[address]
+        if isinstance(event, Failed):
+            return address
+        if isinstance(event, Skipped):
+            return event.because
+    return None
+
+
+def _end(walk: _Walk, address: Address, event: Event) -> None:
+    walk.ended[address] = event
+    walk.tell(event)
+
+
+def _sync_parents(walk: _Walk) -> None:
+    """Resources that did not change may have other parents now; the order of destroying depends on it."""
+    touched = {c.address for c in walk.plan.changes}
+    state = walk.state
+    for address, resource in walk.desired.resources.items():
+        record = state.get(address)
+        if record is not None and address not in touched and record.parents != resource.parents and record.digest == resource.digest:
+            state = state.put(adopt(resource, record))
+    if state is not walk.state and not walk.plan.destroy:
+        walk.put(state)
+
+
+def _applied(walk: _Walk) -> Applied:
+    ended = tuple(walk.ended.values())
+    return Applied(
+        walk.state,
+        tuple(e for e in ended if isinstance(e, Done)),
+        tuple(e for e in ended if isinstance(e, Failed)),
+        tuple(e for e in ended if isinstance(e, Skipped)),
+    )

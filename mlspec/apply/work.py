@@ -1,0 +1,134 @@
+"""One change carried out by the backend that its body belongs to; the answer is what goes into the state."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlspec.backends.port import BackendError, CheckResult, DeployTarget, ModelRegistry, Outcome, PipelineTarget, SqlEngine, Tools
+from mlspec.base.address import Address
+from mlspec.base.digest import digest
+from mlspec.ir.check import Check
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name
+from mlspec.ir.service import Service
+from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
+from mlspec.plan.change import Action
+from mlspec.state.model import Record
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the work is done with. `content` is the digest of a file of the project; `export` writes a dataset."""
+
+    engine: Callable[[], SqlEngine]
+    pipelines: Callable[[], PipelineTarget]
+    deploys: Callable[[], DeployTarget]
+    registry: Callable[[], ModelRegistry]
+    names: Mapping[str, str]
+    physical: Mapping[str, str]
+    content: Callable[[str], str]
+    export: Callable[[DatasetStep, Path], None]
+    lineage: Callable[[Workflow], Mapping[str, str]]
+
+
+def make(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[Record, tuple[str, ...]]:
+    """Bring a resource about; the record of it, and notes for people. Raises BackendError."""
+    backend, outcome = _made(resource, action, bench, say)
+    body = resource.body
+    record = Record(
+        resource.address, resource.form, resource.digest, backend, column_digests(body),
+        body.rows_digest if isinstance(body, Relation) else "", dict(resource.words), dict(resource.about), resource.parents,
+        resource.owner, resource.protect, dict(outcome.outputs),
+    )  # fmt: skip
+    return record, outcome.notes
+
+
+def _made(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[str, Outcome]:
+    match resource.body:
+        case Relation() as body:
+            return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench)
+        case Workflow() as body if body.run_on_apply:
+            return f"pipelines.{bench.names['pipeline_target']}", _train(body, bench, say)
+        case Workflow() as body:
+            return f"pipelines.{bench.names['pipeline_target']}", bench.pipelines().publish(body)
+        case Service() as body:
+            return f"deploys.{bench.names['deploy_target']}", _deploy(body, bench)
+        case Check() as body:
+            return f"engines.{bench.names['engine']}", _check(resource.address, body, bench)
+        case _:
+            return "", Outcome()
+
+
+def _relation(address: Address, body: Relation, bench: Bench) -> Outcome:
+    if body.scan and body.scan.snapshot and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot:
+        raise BackendError(f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed")
+    version = physical_name(str(address), body)
+    size = bench.engine().build(address, body, bench.physical)
+    bench.engine().point(address, version)
+    return Outcome({"version": version}, (f"{size.rows:,} rows",))
+
+
+def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
+    for step in body.steps:
+        if isinstance(step, CommandStep):
+            changed = [path for path, known in step.code if known and bench.content(path) != known]
+            if changed:
+                raise BackendError(f"`{changed[0]}` has changed since the plan was made", "plan again", "files-changed")
+    tools = Tools(bench.export, bench.registry(), say, bench.lineage(body))
+    run = bench.pipelines().run(body, tools)
+    if run.version is None:
+        raise BackendError(f"the pipeline of `{body.name}` ended without registering a model", "a condition left its register step out", "not-registered")
+    metrics = ", ".join(f"{n} {v:.4g}" for n, v in sorted(run.version.metrics.items())[:6])
+    return Outcome({"version": run.version.version, "model": run.version.model}, (f"version {run.version.version[:8]}", metrics))
+
+
+def _deploy(body: Service, bench: Bench) -> Outcome:
+    version = bench.registry().get(body.model, body.version)
+    if version is None:
+        known = [v for v in bench.registry().versions(body.model) if v.version.startswith(body.version)]
+        version = known[0] if len(known) == 1 else None
+    if version is None:
+        raise BackendError(f"model `{body.model}` has no version `{body.version[:8]}`", "`mlspec show model." + body.model + "` lists them", "unknown-version")
+    return bench.deploys().apply(body, version)
+
+
+def _check(address: Address, body: Check, bench: Bench) -> Outcome:
+    if not body.expectations:
+        return Outcome({}, ("declared; this version of mlspec does not measure monitors yet",))
+    results = bench.engine().check(body, bench.physical)
+    failed = [r for r in results if not r.passed and r.severity == "error"]
+    if failed:
+        lines = "; ".join(told(r) for r in failed)
+        raise BackendError(f"`{body.subject}` fails {len(failed)} of {len(results)} checks: {lines}",
+                           "correct the data, or let the check warn (`severity: warn`, `max_failed`)", "check-failed")  # fmt: skip
+    warned = tuple(f"warning: {told(r)}" for r in results if not r.passed)
+    return Outcome({}, (f"{len(results) - len(warned)} of {len(results)} checks passed", *warned))
+
+
+def told(result: CheckResult) -> str:
+    """A check that fails, in a line."""
+    return f"`{result.name}` fails for {result.failed:,} of {result.total:,}"
+
+
+def unmake(record: Record, bench: Bench) -> None:
+    """Take away what a record describes. Raises BackendError."""
+    match record.form:
+        case "relation":
+            bench.engine().remove(record.address)
+        case "workflow" if "model" in record.outputs:
+            bench.registry().remove(str(record.outputs["model"]))
+        case "workflow":
+            bench.pipelines().withdraw(record.outputs)
+        case "service":
+            bench.deploys().destroy(record.outputs)
+
+
+def adopt(resource: Resource, record: Record) -> Record:
+    """The record of a resource of which only words or parents have changed."""
+    return Record(
+        record.address, record.form, body_digest(resource.body), record.backend, column_digests(resource.body), record.rows_digest,
+        dict(resource.words), dict(resource.about), resource.parents, resource.owner, resource.protect, record.outputs,
+    )  # fmt: skip
+

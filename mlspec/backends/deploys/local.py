@@ -1,0 +1,236 @@
+"""Deploys to this machine: a small model server in a process of its own, on 127.0.0.1."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import mlspec
+from mlspec.backends import processes
+from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
+from mlspec.base.digest import digest
+from mlspec.ir.service import Probe, Service
+
+Json = dict[str, Any]
+
+
+class Local(DeployTarget):
+    """Serves one version of a deployment at a time, by `python -m mlspec.serving.server`.
+
+    A bundle is a folder `deployments/<environment>/<name>` of the private folder, with `service.json` (what the
+    deployment says), `version.json` (where the model version lies), `server.pid` and `server.log`. A new version is
+    loaded in `next` below it, beside the running one, which ends only when the new one has loaded. Requests carry all
+    features of the contract: nothing is looked up in an online store. Values of secrets are read from the environment
+    of whoever applies and are written nowhere; a changed secret takes effect with the next change of the deployment.
+    """
+
+    @dataclass(frozen=True)
+    class Settings:
+        """`startup` is how many seconds a model may take to load."""
+
+        startup: float = 60.0
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
+        """Write what the server is told about the deployment; where the model lies is not known before apply."""
+        text = _json_text(_described(service))
+        return (Artifact(f"{self._path(service.name)}/service.json", text),)
+
+    def apply(self, service: Service, version: ModelVersion) -> Outcome:
+        """Let this version answer, and the one before it until then. Raises BackendError with the end of the log."""
+        bundle = self._bundle(self._path(service.name))
+        outputs = self._outputs(service, version)
+        if self.observe(outputs):
+            return Outcome(outputs)
+        env = {**os.environ, **dict(service.env), **_secrets(service), "PYTHONPATH": _python_path(service)}
+        processes.stop(bundle / "next/server.pid")
+        shutil.rmtree(bundle / "next", ignore_errors=True)
+        if not _is_free(service.port) and not _holds(bundle, service.port):
+            message = f"port {service.port} of this machine is taken by another process"
+            raise BackendError(message, "end that process, or choose another `port`", "port-taken")
+        self._load(self._write(bundle, service, version), env)
+        processes.stop(bundle / "server.pid")
+        self._await(bundle, outputs)
+        _take_over(bundle)
+        note = f"`{service.name}` answers on {outputs['url']}; a request carries every feature of the contract"
+        return Outcome(outputs, (note,))
+
+    def observe(self, outputs: Mapping[str, Any]) -> bool:
+        """Whether the process lives, was told the same, and answers with the right version."""
+        bundle = self._bundle(outputs["path"])
+        return processes.alive(bundle / "server.pid") and _told(bundle) == outputs["bundle"] and _answers(outputs)
+
+    def destroy(self, outputs: Mapping[str, Any]) -> None:
+        """Stop the server and remove its bundle."""
+        bundle = self._bundle(outputs["path"])
+        processes.stop(bundle / "next/server.pid")
+        processes.stop(bundle / "server.pid")
+        shutil.rmtree(bundle, ignore_errors=True)
+        for folder in (bundle.parent, bundle.parent.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _path(self, name: str) -> str:
+        private = self.place.private.relative_to(self.place.root).as_posix()
+        return f"{private}/deployments/{self.place.environment}/{name}"
+
+    def _bundle(self, path: str) -> Path:
+        bundle = (self.place.root / path).resolve()
+        if bundle.parent != (self.place.private / "deployments" / self.place.environment).resolve():
+            raise BackendError(f"`{path}` is not a deployment of environment `{self.place.environment}`")
+        return bundle
+
+    def _outputs(self, service: Service, version: ModelVersion) -> Json:
+        return {
+            "path": self._path(service.name),
+            "url": f"http://127.0.0.1:{service.port}",
+            "port": service.port,
+            "model": service.model,
+            "version": service.version,
+            "bundle": digest(_described(service), self._located(version)),
+        }
+
+    def _located(self, version: ModelVersion) -> Json:
+        """Say where the files of a version are and what they answer: what only the registry knows."""
+        return {
+            "format": version.format,
+            "files": str((self.place.root / version.path).resolve()),
+            "output": _fields(version.output),
+        }
+
+    def _write(self, bundle: Path, service: Service, version: ModelVersion) -> Path:
+        coming = bundle / "next"
+        coming.mkdir(parents=True)
+        (coming / "service.json").write_text(_json_text(_described(service)), encoding="utf-8")
+        (coming / "version.json").write_text(_json_text(self._located(version)), encoding="utf-8")
+        return coming
+
+    def _load(self, coming: Path, env: Mapping[str, str]) -> None:
+        """Start the server of a bundle and wait until it has loaded its model."""
+        startup = self.settings.startup
+        server = ["-m", "mlspec.serving.server", "--bundle", str(coming), "--wait-for-port", str(startup)]
+        processes.start([sys.executable, *server], coming / "server.pid", coming / "server.log", coming.parent, env)
+        deadline = time.monotonic() + startup
+        while not (coming / "loaded").exists():
+            if not processes.alive(coming / "server.pid") or time.monotonic() > deadline:
+                _give_up(coming, "did not load its model")
+            time.sleep(0.02)
+
+    def _await(self, bundle: Path, outputs: Json) -> None:
+        coming = bundle / "next"
+        deadline = time.monotonic() + self.settings.startup
+        while not _answers(outputs):
+            if not processes.alive(coming / "server.pid") or time.monotonic() > deadline:
+                _give_up(coming, f"does not answer on port {outputs['port']}")
+            time.sleep(0.02)
+
+
+def _described(service: Service) -> Json:
+    return {
+        "name": service.name,
+        "model": service.model,
+        "version": service.version,
+        "port": service.port,
+        "contract": _fields(service.contract),
+        "request": _fields(service.request),
+        "liveness": _probe(service.liveness),
+        "readiness": _probe(service.readiness),
+        "env": dict(service.env),
+        "secrets": {name: secret.key for name, secret in service.secrets},
+        "labels": dict(service.labels),
+    }
+
+
+def _fields(pairs: tuple[tuple[str, str], ...]) -> list[Json]:
+    return [{"name": name, "type": type_} for name, type_ in pairs]
+
+
+def _probe(probe: Probe | None) -> Json | None:
+    return asdict(probe) if probe else None
+
+
+def _json_text(content: Json) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _told(bundle: Path) -> str:
+    try:
+        return digest(*(json.loads((bundle / file).read_text("utf-8")) for file in ("service.json", "version.json")))
+    except (OSError, ValueError):
+        return ""
+
+
+def _secrets(service: Service) -> dict[str, str]:
+    for name, secret in service.secrets:
+        if secret.store != "env":
+            message = f"secret `{name}` comes from {secret.store}, which this machine does not have"
+            raise BackendError(message, f"`{name}: {{env: NAME}}` names a variable of this machine", "secret-missing")
+        if secret.key not in os.environ:
+            message = f"secret `{name}` is in no variable `{secret.key}` of this process"
+            raise BackendError(message, f"export `{secret.key}` before applying", "secret-missing")
+    return {name: os.environ[secret.key] for name, secret in service.secrets}
+
+
+def _python_path(service: Service) -> str:
+    """Let the server find this very package, whatever folder it works in."""
+    above = dict(service.env).get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    return os.pathsep.join(filter(None, (str(Path(mlspec.__file__).resolve().parent.parent), above)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _holds(bundle: Path, port: int) -> bool:
+    """Whether the running server of this bundle is the one on that port."""
+    try:
+        mine = json.loads((bundle / "service.json").read_text("utf-8"))["port"] == port
+    except (OSError, ValueError):
+        return False
+    return mine and processes.alive(bundle / "server.pid")
+
+
+def _answers(outputs: Mapping[str, Any]) -> bool:
+    model, version = quote(outputs["model"], safe=""), quote(outputs["version"], safe="")
+    paths = ("/v2/health/ready", f"/v2/models/{model}/versions/{version}/ready")
+    return all(_status(outputs["port"], path) == http.client.OK for path in paths)
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _give_up(coming: Path, what: str) -> None:
+    processes.stop(coming / "server.pid")
+    log = (coming / "server.log").read_text("utf-8", "replace").splitlines()
+    message = f"the server of `{coming.parent.name}` {what}: {log[-1] if log else 'it said nothing'}"
+    raise BackendError(message, f"its log is `{coming / 'server.log'}`", "server-failed")
+
+
+def _take_over(bundle: Path) -> None:
+    for file in ("server.log", "version.json", "service.json", "server.pid"):
+        (bundle / "next" / file).replace(bundle / file)
+    shutil.rmtree(bundle / "next")

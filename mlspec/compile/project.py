@@ -1,0 +1,44 @@
+"""A project compiled for one environment: from its files to its desired state, problems and all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Report, Span
+from mlspec.base.registry import Registry
+from mlspec.compile.gather import Gathered, gather
+from mlspec.compile.lower import lower
+from mlspec.compile.resolve import Graph, resolve
+from mlspec.documents.document import Path as FieldPath
+from mlspec.ir.desired import DesiredState
+from mlspec.language.spec import Spec
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the files of a project mean in one environment, and the warnings on the way."""
+
+    gathered: Gathered
+    graph: Graph
+    desired: DesiredState
+    warnings: tuple[Diagnostic, ...]
+
+    def spec(self, address: Address) -> Spec:
+        """The spec that a resource comes from."""
+        return self.gathered.bound[address.whole].spec
+
+    def span(self, address: Address, path: FieldPath = ()) -> Span:
+        """The place of a field of the spec that a resource comes from."""
+        return self.gathered.bound[address.whole].document.span(path)
+
+
+def compile_project(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any]) -> Compiled:
+    """Compile everything below the root. Raises Problems with all that is wrong, phase by phase."""
+    report = Report()
+    gathered = gather(root, kinds, environment, variables, report)
+    graph = resolve(gathered.bound, report)
+    desired = lower(gathered, graph, report)
+    report.close()
+    return Compiled(gathered, graph, desired, report.warnings)

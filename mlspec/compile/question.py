@@ -1,0 +1,82 @@
+"""Questions to what was applied, as canonical queries: rows of a relation, a SELECT, feature values at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Problems, known_names, problem
+from mlspec.compile.project import Compiled
+from mlspec.ir.relation import Relation
+from mlspec.ir.sql.analyse import analyse, expression
+from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
+from mlspec.ir.sql.parse import SqlProblem, SqlProblems
+from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
+
+
+def question(compiled: Compiled, what: str, *, where: str, columns: Sequence[str], at: str, keys: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """A canonical query and the addresses that it reads. Raises Problems."""
+    if " " in what.strip():
+        try:
+            found = analyse(what, lambda name: _lookup(compiled, name))
+        except SqlProblems as error:
+            raise _problems(error) from None
+        return found.query, found.reads
+    address = _relation_address(compiled, what)
+    body: Any = compiled.desired.resources[address].body
+    if at or keys:
+        return _values_at(compiled, address, body, at, keys)
+    known = {c.name: c for c in body.columns}
+    for name in columns:
+        if name not in known:
+            raise problem("unknown-column", f"`{what}` has no column `{name}`", help=known_names(name, known, "column"))
+    query = exp.select(*[column(n) for n in columns or known]).from_(table(str(address)))
+    if where:
+        try:
+            query = query.where(expression(where, known)[0])
+        except SqlProblems as error:
+            raise _problems(error) from None
+    return query.sql(DIALECT), (str(address),)
+
+
+def _problems(error: SqlProblems) -> Problems:
+    return Problems(Diagnostic(p.code, p.message, None, p.label, p.help) for p in error.problems)
+
+
+def _relation_address(compiled: Compiled, what: str) -> Address:
+    relations = {str(r.address): r.address for r in compiled.desired if isinstance(r.body, Relation)}
+    relations |= {a.name: a for a in relations.values() if sum(b.name == a.name for b in relations.values()) == 1}
+    if what not in relations:
+        raise problem("unknown-address", f"there are no rows called `{what}`", help=known_names(what, relations, "relation"))
+    return relations[what]
+
+
+def _lookup(compiled: Compiled, name: str) -> tuple[str, Relation] | SqlProblem:
+    try:
+        address = _relation_address(compiled, name)
+    except Problems as error:
+        return SqlProblem("unknown-table", error.diagnostics[0].message, help=error.diagnostics[0].help)
+    body: Any = compiled.desired.resources[address].body
+    return str(address), body
+
+
+def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, keys: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The feature values that would be answered for keys at a time."""
+    view: Any = compiled.spec(address)
+    if not hasattr(view, "entities"):
+        raise problem("not-a-feature-view", f"`{address}` is no feature view: `--at` and `--key` are for those")
+    missing = [k for k in body.keys if k not in keys]
+    if missing or not at:
+        wanted = " ".join(f"--key {k}=…" for k in body.keys)
+        raise problem("missing-key", f"`{address}` is asked by its keys at a time", help=f"write {wanted} --at 2013-06-01T12:00:00Z")
+    if unknown := sorted(set(keys) - set(body.keys)):
+        raise problem("unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key"))
+    times = {body.timing.event_time, body.timing.available_time, body.timing.tie_break}
+    features = tuple((c.name, c.name) for c in body.columns if c.name not in body.keys and c.name not in times)
+    types = {c.name: c.type for c in body.columns}
+    asked = exp.select(*[exp.alias_(exp.cast(exp.Literal.string(keys[k]), data_type(types[k])), k, quoted=True) for k in body.keys])
+    asked = asked.select(exp.alias_(exp.cast(exp.Literal.string(at), "TIMESTAMPTZ"), "__asked_at", quoted=True))
+    spine = Spine(asked, body.keys, "__asked_at")
+    query = point_in_time(spine, [Lookup(str(address), body, features, tuple((k, k) for k in body.keys))], {}, {})
+    return query.sql(DIALECT), (str(address),)

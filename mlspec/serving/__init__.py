@@ -1,0 +1,1 @@
+"""Serves a model version over HTTP with the Open Inference Protocol, version 2."""

@@ -1,0 +1,423 @@
+"""The verbs, as one class; the only file that puts words, works and memory together."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mlspec import show
+from mlspec.apply.artifacts import export, rendered
+from mlspec.apply.events import Event, Progress
+from mlspec.apply.run import Applied, apply
+from mlspec.apply.work import Bench
+from mlspec.backends.chosen import Backends, Choice
+from mlspec.backends.needs import needs
+from mlspec.backends.port import BackendError, CheckResult, LockInfo, Place, Rows, StepRun, Tools
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Problems, did_you_mean, known_names, problem
+from mlspec.base.registry import Registry
+from mlspec.compile.lineage import Edge, edges, reach
+from mlspec.compile.project import Compiled, compile_project
+from mlspec.compile.question import question
+from mlspec.documents.project import PRIVATE, find_root
+from mlspec.ir.check import Check
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import physical_name
+from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.language.spec import Spec
+from mlspec.plan.change import Plan
+from mlspec.plan.diff import Estimate, Reality, Wish, make_plan
+from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
+from mlspec.plan.impact import Team, reviews
+from mlspec.plan.policy import Rule, verdicts
+from mlspec.state.codec import StateError, decode, encode
+from mlspec.state.model import State
+
+KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
+PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """How many specs of each kind there are, and what to mind."""
+
+    environment: str
+    kinds: Mapping[str, int]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, with what it would make."""
+
+    plan: Plan
+    desired: DesiredState
+    artifacts: Mapping[str, str]
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run by hand did: a model was trained, or checks were made."""
+
+    address: str
+    kind: str
+    steps: tuple[StepRun, ...] = ()
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    checks: tuple[CheckResult, ...] = ()
+    version: str = ""
+
+
+class Session:
+    """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
+
+    def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
+        self.root = find_root(start)
+        self._asked, self._variables = environment, dict(variables or {})
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of every backend."""
+        if "backends" in self.__dict__:
+            self.backends.close()
+
+    # -- what the parts are made of --------------------------------------------------------------------------------------
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The project, compiled once."""
+        return compile_project(self.root, KINDS, self._asked, self._variables)
+
+    @property
+    def environment(self) -> str:
+        """The environment that is worked in."""
+        return self.compiled.gathered.environment
+
+    @cached_property
+    def backends(self) -> Backends:
+        """The backends of the environment."""
+        gathered = self.compiled.gathered
+        document, project = gathered.project.document, gathered.project.spec
+        chosen = getattr(project, "environments", {}).get(gathered.environment) or KINDS.get("project").model_fields[
+            "environments"].annotation.__args__[1]()  # type: ignore[union-attr]  # fmt: skip
+        choices = {}
+        for port in PORTS:
+            options = dict(getattr(chosen, port).model_dump())
+            path = ("environments", gathered.environment, port)
+            spans = {o: document.span((*path, o)) for o in options}
+            choices[port] = Choice(options.pop("type"), options, spans)
+        place = Place(self.root, self.root / PRIVATE, gathered.environment, project.name)
+        return Backends(choices, place)
+
+    @cached_property
+    def _physical(self) -> dict[str, str]:
+        """From address to the version that should exist."""
+        return {str(r.address): physical_name(str(r.address), r.body) for r in self.compiled.desired if isinstance(r.body, Relation)}
+
+    def _state(self) -> tuple[State, str | None]:
+        """The recorded state and its text; a new one where there is none."""
+        text = self.backends.store.read()
+        gathered = self.compiled.gathered
+        if text is None:
+            return State(str(uuid.uuid4()), gathered.project.spec.name, gathered.environment), None
+        try:
+            state = decode(text)
+        except StateError as error:
+            raise problem(error.code, str(error), help=error.help) from None
+        if (state.project, state.environment) != (gathered.project.spec.name, gathered.environment):
+            message = f"the state is of project `{state.project}`, environment `{state.environment}`"
+            raise problem("other-state", message, help="give each environment a state store of its own")
+        return state, text
+
+    # -- verbs -----------------------------------------------------------------------------------------------------------
+
+    def validate(self) -> Validated:
+        """Check everything that can be known without running anything."""
+        kinds: dict[str, int] = {}
+        for address in self.compiled.gathered.bound:
+            kinds[address.kind] = kinds.get(address.kind, 0) + 1
+        self._refuse_unsupported()
+        return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
+
+    def plan(self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True) -> Planned:
+        """What would change. Writes nothing."""
+        compiled = self.compiled
+        self._refuse_unsupported()
+        state, _ = self._state()
+        wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
+        plan = make_plan(compiled.desired, state, self._reality(state) if refresh else Reality(), wish)
+        return self._judged(plan, state)
+
+    def _judged(self, plan: Plan, state: State) -> Planned:
+        compiled = self.compiled
+        protected = [c for c in plan.changes if c.protect and c.action.word in {"delete", "replace"}]
+        if protected:
+            raise Problems(self._protected(str(c.address), c.action.word) for c in protected)
+        if plan.changes:
+            met, failed = verdicts(self._rules(), plan.changes, compiled.desired.resources, plan.environment)
+            if failed:
+                raise Problems(failed)
+            plan = replace(plan, verdicts=met, reviews=reviews(plan.changes, self._teams()), notes=self._notes(plan))
+        changed = {c.address for c in plan.changes if c.action.word != "delete"}
+        return Planned(plan, compiled.desired, self._render(changed), compiled.warnings)
+
+    @staticmethod
+    def _protected(address: str, action: str) -> Diagnostic:
+        help_ = "set `protect: false` first, in a change of its own, or leave it out with `--select`"
+        return Diagnostic("protected", f"`{address}` is protected; the plan would {action} it", help=help_)
+
+    def _notes(self, plan: Plan) -> tuple[str, ...]:
+        target = self.backends.name("deploy_target")
+        if target == "kubernetes" and any(c.form == "service" for c in plan.changes):
+            return ("deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster",)
+        return ()
+
+    def save(self, planned: Planned, path: Path) -> None:
+        """Save a plan to a file, whole: applying it compiles nothing."""
+        path.write_text(encode_saved(SavedPlan(planned.plan, planned.desired, planned.artifacts)), "utf-8")
+
+    def load(self, path: Path) -> Planned:
+        """Read a saved plan; a stale one is refused."""
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise problem("not-a-plan", f"there is no readable file `{path}`", help="`mlspec plan -o FILE` writes one") from None
+        saved = decode_saved(text, path.name)
+        if saved.plan.environment != self.environment:
+            raise problem("stale-plan", f"the plan is for environment `{saved.plan.environment}`", help=f"give `-e {saved.plan.environment}`")
+        state, known = self._state()
+        refuse_stale(replace(saved.plan, lineage=state.lineage if known is None and saved.plan.serial == 0 else saved.plan.lineage,
+                             state_digest=state.digest if known is None and saved.plan.serial == 0 else saved.plan.state_digest), state)  # fmt: skip
+        return Planned(saved.plan, saved.desired, saved.artifacts)
+
+    def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
+              on_event: Callable[[Event], None]) -> Applied:  # fmt: skip
+        """Carry out a plan, under the lock of the state."""
+        self._refuse_unapproved(planned.plan, approved_by)
+        store = self.backends.store
+        lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
+        try:
+            state, text = self._state()
+            if text is None:
+                state = replace(state, lineage=planned.plan.lineage)
+            refuse_stale(planned.plan, state)
+            last = [text]
+
+            def write(new: State) -> None:
+                encoded = encode(new)
+                store.write(encoded, last[0])
+                last[0] = encoded
+
+            bench = self._bench(planned.desired)
+            return apply(planned.plan, planned.desired, state, bench, parallelism=parallelism, write=write, notify=on_event)
+        finally:
+            store.unlock(lock.id)
+
+    def render(self, select: Sequence[str] = ()) -> Mapping[str, str]:
+        """Every artifact of every backend, by path."""
+        self._refuse_unsupported()
+        chosen = self._chosen(select, None)
+        return self._render(chosen or set(self.compiled.desired.resources))
+
+    def show(self, address: str | None = None) -> Any:
+        """All resources in short, or one in full."""
+        state, _ = self._state()
+        if address is None:
+            return show.listing(self.compiled, state)
+        wanted = self._address(address, state)
+        checks = self.backends.engine.results(str(wanted.whole)) if wanted.kind in {"source", "feature_view"} else ()
+        versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
+        return show.whole(self.compiled, state, wanted, checks, versions)
+
+    def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
+        """The edges that lead to a resource or a column of it, or away from it, nearest first."""
+        resource = ".".join(what.split(".")[:2])
+        self._address(resource, None)
+        found = edges(self.compiled.desired, columns=columns and "." in what)
+        reached = reach(found, what, downstream=downstream)
+        if not reached and what.count(".") > 1:
+            body = self.compiled.desired.resources[Address.parse(resource)].body
+            names = body.names if isinstance(body, Relation) else ()
+            if what.split(".", 2)[2] not in names:
+                raise problem("unknown-column", f"`{resource}` has no column `{what.split('.', 2)[2]}`", help=known_names(what.split(".", 2)[2], names, "column"))
+        return reached
+
+    def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
+              limit: int = 20) -> Rows:  # fmt: skip
+        """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
+        state, _ = self._state()
+        live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
+        query, reads = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
+        missing = [a for a in reads if a not in live]
+        if missing:
+            raise problem("not-applied", f"`{missing[0]}` has not been applied in environment `{self.environment}`", help="run `mlspec apply`")
+        return self.backends.engine.rows(query, live, limit)
+
+    def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
+        """Train a model by hand, or run the checks of a source or a feature view, on what was applied."""
+        wanted = self._address(address, None)
+        resources = self.compiled.desired.resources
+        checks = resources.get(Address(wanted.kind, wanted.name, "checks"))
+        body = resources[wanted].body if wanted in resources else None
+        if isinstance(body, Workflow) and body.run_on_apply:
+            return self._train(wanted, body, on_event)
+        if checks is not None and isinstance(checks.body, Check):
+            self._need_applied(wanted)
+            return Ran(str(wanted), "checks", checks=self.backends.engine.check(checks.body, self._physical))
+        if isinstance(body, Workflow):
+            models = [str(r.address) for r in self.compiled.desired if isinstance(r.body, Workflow) and wanted in r.parents]
+            raise problem("nothing-to-run", f"`{wanted}` is run for a model", help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}")
+        if isinstance(body, Check):
+            raise problem("nothing-to-run", f"`{wanted}` is planned and recorded; this version of mlspec does not measure monitors yet")
+        raise problem("nothing-to-run", f"there is nothing to run in `{wanted}`", help="models, and sources and feature views with checks, can be run")
+
+    def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
+        for parent in self.compiled.desired.resources[wanted].parents:
+            self._need_applied(parent)
+        bench = self._bench(self.compiled.desired)
+        tools = Tools(bench.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), bench.lineage(body))
+        run = self.backends.pipelines.run(body, tools)
+        return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
+
+    def _need_applied(self, address: Address) -> None:
+        state, _ = self._state()
+        record = state.get(address)
+        if record is None or record.digest != self.compiled.desired.resources[address].digest:
+            raise problem("not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`")
+
+    # -- state -----------------------------------------------------------------------------------------------------------
+
+    def state_list(self) -> list[dict[str, Any]]:
+        """The records in short."""
+        state, _ = self._state()
+        return [{"address": str(a), "form": r.form, "owner": r.owner, "digest": r.digest[:12], **_short(r.outputs)} for a, r in sorted(state.records.items())]
+
+    def state_show(self, address: str) -> dict[str, Any]:
+        """A record in full."""
+        return show.record(self._recorded(address)[1])
+
+    def state_pull(self) -> str:
+        """The state as it is stored."""
+        return encode(self._state()[0])
+
+    def state_remove(self, address: str) -> None:
+        """Forget a record; what it describes stays."""
+        lock = self.backends.store.lock("state rm")
+        try:
+            state, record = self._recorded(address)
+            self.backends.store.write(encode(state.drop(record.address)), self.backends.store.read())
+        finally:
+            self.backends.store.unlock(lock.id)
+
+    def state_unlock(self, lock_id: str) -> None:
+        """Break the lock with that id."""
+        self.backends.store.unlock(lock_id)
+
+    def state_lock(self) -> LockInfo | None:
+        """Who holds the lock."""
+        return self.backends.store.holder()
+
+    def _recorded(self, address: str) -> tuple[State, Any]:
+        state, _ = self._state()
+        found = {str(a): r for a, r in state.records.items()}
+        if address not in found:
+            raise problem("unknown-address", f"the state has no `{address}`", help=known_names(address, found, "address"))
+        return state, found[address]
+
+    # -- pieces ----------------------------------------------------------------------------------------------------------
+
+    def _address(self, text: str, state: State | None) -> Address:
+        known = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
+        if text not in known:
+            raise problem("unknown-address", f"there is no `{text}`", help=did_you_mean(text, known) or "`mlspec show` lists what there is")
+        return known[text]
+
+    def _chosen(self, texts: Sequence[str], state: State | None) -> frozenset[Address]:
+        chosen = {self._address(t, state) for t in texts}
+        recorded = state.records if state else {}
+        return frozenset(a for a in (*self.compiled.desired.resources, *recorded) if a in chosen or a.whole in chosen)
+
+    def _refuse_unsupported(self) -> None:
+        found = []
+        for resource in self.compiled.desired:
+            port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
+            if port is None:
+                continue
+            backend = self.backends.pipelines if port == "pipeline_target" else self.backends.deploys
+            for need, path in needs(resource.body):
+                if need not in backend.capabilities:
+                    message = f"the {port.replace('_', ' ')} `{self.backends.name(port)}` cannot honour `{'.'.join(str(p) for p in path)}` of `{resource.address}`"
+                    help_ = "remove it, or set it only in environments whose target can (`overrides`)"
+                    found.append(Diagnostic("unsupported-by-backend", message, self.compiled.span(resource.address, path), help=help_))
+        if found:
+            raise Problems(found)
+
+    def _reality(self, state: State) -> Reality:
+        observed = self.backends.engine.observe()
+        drifted = set()
+        for record in state:
+            outputs = record.outputs
+            if record.form == "service" and not self.backends.deploys.observe(outputs):
+                drifted.add(record.address)
+            if record.form == "workflow" and "model" in outputs and self.backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
+                drifted.add(record.address)
+        versions = {n: Estimate(s.rows, s.bytes) for n, s in observed.versions.items()}
+        return Reality(True, versions, observed.pointers, frozenset(drifted))
+
+    def _rules(self) -> tuple[Rule, ...]:
+        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "policy"]
+        return tuple(Rule(p.name, p.over, p.when, p.enforce, p.message, tuple(a.name for a in p.approvers)) for p in found)
+
+    def _teams(self) -> dict[str, Team]:
+        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "team"]
+        return {t.name: Team(t.name, t.role, t.reviewers) for t in found}
+
+    def _refuse_unapproved(self, plan: Plan, approved_by: Sequence[str]) -> None:
+        found = [
+            Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}") for v in plan.denied
+        ] + [
+            Diagnostic("approval-needed", f"policy `{v.policy}` wants an approval for `{v.address}`: {v.message}",
+                       help=f"when one of {', '.join(v.approvers)} has agreed: `--approved-by {v.approvers[0]}`")
+            for v in plan.verdicts if v.enforce == "approve" and not set(v.approvers) & set(approved_by)
+        ]  # fmt: skip
+        if found:
+            raise Problems(found)
+
+    def _render(self, addresses: Any) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for address in sorted(addresses):
+            resource = self.compiled.desired.resources[address]
+            found.update(rendered(resource, self.backends, self._physical))
+        return found
+
+    def _bench(self, desired: DesiredState) -> Bench:
+        backends = self.backends
+        physical = {str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)}
+        return Bench(
+            lambda: backends.engine, lambda: backends.pipelines, lambda: backends.deploys, lambda: backends.registry,
+            {p: backends.name(p) for p in PORTS}, physical, self.compiled.gathered.files.content,
+            lambda step, folder: export(step, folder, desired, backends.engine, physical),
+            lambda workflow: {str(r.address): r.digest for r in desired if r.form == "relation"} | _code(workflow),
+        )  # fmt: skip
+
+
+def _short(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"version": outputs["version"]} if "version" in outputs else {}
+
+
+def _code(workflow: Workflow) -> dict[str, str]:
+    return {f"code:{path}": digest for s in workflow.steps if isinstance(s, CommandStep) for path, digest in s.code}
+
+
+def backend_problem(error: BackendError) -> Diagnostic:
+    """What a backend said, as a diagnostic."""
+    return Diagnostic(error.code, str(error), help=error.help)

@@ -1,0 +1,59 @@
+"""What is told about a project: all resources in short, one in full."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mlspec.backends.port import CheckResult, ModelVersion
+from mlspec.base.address import Address
+from mlspec.compile.project import Compiled
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Resource
+from mlspec.state.model import Record, State
+
+
+def listing(compiled: Compiled, state: State) -> list[dict[str, Any]]:
+    """A line for each resource: is it applied as the files describe it?"""
+    found = [_line(r, state) for r in compiled.desired]
+    gone = [a for a in state.records if a not in compiled.desired.resources]
+    found += [{"address": str(a), "form": state.records[a].form, "owner": state.records[a].owner, "status": "to be deleted"} for a in gone]
+    return sorted(found, key=lambda line: str(line["address"]))
+
+
+def _line(resource: Resource, state: State) -> dict[str, Any]:
+    recorded = state.get(resource.address)
+    status = "not applied" if recorded is None else "applied" if recorded.digest == resource.digest else "changed"
+    return {"address": str(resource.address), "form": resource.form, "owner": resource.owner, "status": status}
+
+
+def whole(compiled: Compiled, state: State, address: Address, checks: Iterable[CheckResult], versions: Iterable[ModelVersion]) -> dict[str, Any]:
+    """Everything about one resource."""
+    resource = compiled.desired.get(address)
+    recorded = state.get(address)
+    found: dict[str, Any] = {"address": str(address)}
+    if address.whole in compiled.gathered.bound:
+        found["file"] = str(compiled.span(address))
+        found["description"] = compiled.spec(address).description
+    if resource is not None:
+        found |= _line(resource, state)
+        found["spec"] = dict(resource.words)
+        if isinstance(resource.body, Relation):
+            found["columns"] = [
+                {"name": c.name, "type": str(c.type), "description": c.description, "words": c.words, "tags": list(c.tags),
+                 "origins": [f"{o.address}.{o.column}" for o in c.origins]}
+                for c in resource.body.columns
+            ]  # fmt: skip
+        found["parents"] = [str(p) for p in resource.parents]
+        found["children"] = sorted(str(r.address) for r in compiled.desired if address in r.parents)
+    found["record"] = record(recorded) if recorded else None
+    found["checks"] = [{"name": c.name, "severity": c.severity, "failed": c.failed, "total": c.total, "passed": c.passed} for c in checks]
+    found["versions"] = [{"version": v.version, "metrics": dict(v.metrics), "format": v.format} for v in versions]
+    return found
+
+
+def record(known: Record) -> dict[str, Any]:
+    """A record as JSON."""
+    return {
+        "address": str(known.address), "form": known.form, "digest": known.digest, "backend": known.backend, "owner": known.owner,
+        "protect": known.protect, "parents": [str(p) for p in known.parents], "columns": dict(known.columns),
+        "words": dict(known.words), "about": dict(known.about), "outputs": dict(known.outputs),
+    }  # fmt: skip
