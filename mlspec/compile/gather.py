@@ -1,7 +1,7 @@
 """The documents of a project for one environment: defaults below, overrides on top, variables put in."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,11 +25,14 @@ class Gathered:
     environment: str
     bound: Mapping[Address, Bound]
     files: Files
+    broken: frozenset[Address] = frozenset()
+    """Documents that could not be bound, by the kind and the name that they give."""
 
 
 def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report) -> Gathered:
     """Read and bind everything below the root. Raises Problems, if the project itself cannot be read."""
     documents = read_tree(root, report)
+    unreadable = report.failed
     head = next((d for d in documents if d.file == PROJECT_FILE), None)
     if head is None:
         report.close()
@@ -45,20 +48,30 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
     prepared = [_prepare(d, head, name, report) for d in documents]
     _overrides_used(head, name, prepared, chosen, report)
     found: dict[Address, Bound] = {}
+    broken: set[Address] = set()
     project: Bound | None = None
     for document in prepared:
         one = _bind(substitute(document, values, report), kinds, files, values, report)
         if one is None:
+            broken.update(_said(document))
             continue
         first = found.setdefault(one.spec.address, one)
         if first is not one:
             report.add(_twice(one, first))
         if document.origin is head.origin:
             project = one
-    if project is None:
+    if project is None or unreadable:  # what cannot be read may hold any name: looking for names would find too much missing
         report.close()
+    if project is None:
         raise problem("no-project", f"`{PROJECT_FILE}` holds no project", head.span())
-    return Gathered(project, name, found, files)
+    return Gathered(project, name, found, files, frozenset(broken - found.keys()))
+
+
+def _said(document: Document) -> Iterator[Address]:
+    try:
+        yield Address.parse(f"{document.data.get('kind')}.{document.data.get('name')}")
+    except ValueError:
+        return
 
 
 def _bind(document: Document, kinds: Registry[Spec], files: Files, values: Values, report: Report) -> Bound | None:

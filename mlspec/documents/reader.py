@@ -31,7 +31,7 @@ def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
     """All documents of a file; `shown` is its name in messages. Problems go into the report."""
     raw = path.read_bytes()
     if len(raw) > MAX_BYTES:
-        report.add(Diagnostic("file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read"))
+        report.add(Diagnostic("file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read", Span(shown)))
         return ()
     try:
         text = raw.decode("utf-8-sig")
@@ -172,7 +172,11 @@ def _syntax(error: yaml.YAMLError, shown: str, lines: tuple[str, ...]) -> Diagno
     mark = getattr(error, "problem_mark", None)
     what = str(getattr(error, "problem", "") or error).strip()
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    here = lines[line] if line < len(lines) else ""
+    if line >= len(lines):  # the end of the file came too early
+        line = max(len(lines) - 1, 0)
+        column = max(len(lines[line]) - 1, 0) if lines else 0
+    here = lines[line] if lines else ""
+    column = min(column, max(len(here) - 1, 0))
     span = Span(shown, line + 1, column + 1, line + 1, column + 2)
     if "\t" in here[: len(here) - len(here.lstrip())] or "'\\t'" in what:
         at = here.find("\t") + 1 or column + 1

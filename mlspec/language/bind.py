@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlspec.base.diag import Diagnostic, Report, did_you_mean, known_names
+from mlspec.base.diag import Diagnostic, Report, Span, did_you_mean, known_names
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.documents.document import Document, Path
 from mlspec.language.spec import Spec
@@ -63,6 +63,8 @@ _EXPECTED = {
 def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
     path = _path(document.data, error["loc"])
     last = error["loc"][-1] if error["loc"] else ""
+    if error["input"] is None and error["type"] not in {"missing", "extra_forbidden"} and error["loc"]:
+        return _wrong_type(document, path, _EXPECTED.get(error["type"], "a value"), None)
     what = f"{kind.kind_name()} `{document.data.get('name', '?')}`"
     match error["type"]:
         case "missing":
@@ -72,13 +74,20 @@ def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
             return Diagnostic("unknown-key", f"unknown key `{last}` in {what}", document.key_span(path), "not a key here",
                               did_you_mean(str(last), fields) or f"keys here: {', '.join(f'`{f}`' for f in fields)}")  # fmt: skip
         case "literal_error" | "enum":
-            known = re.findall(r"'([^']*)'", str(error["ctx"].get("expected", "")))
-            return Diagnostic("unknown-value", f"`{error['input']}` is not a value of `{_key(path)}`", document.span(path),
-                              help=known_names(str(error["input"]), known, "value"))  # fmt: skip
+            expected = str(error["ctx"].get("expected", ""))
+            known = re.findall(r"'([^']*)'", expected) or [expected]
+            if isinstance(error["input"], dict | list):
+                return _wrong_type(document, path, f"one of {', '.join(f'`{k}`' for k in known)}", error["input"])
+            return Diagnostic("unknown-value", f"`{document.written(path) or error['input']}` is not a value of `{_key(path)}`",
+                              document.span(path), help=known_names(str(error["input"]), known, "value"))  # fmt: skip
         case name if name in _EXPECTED:
             return _wrong_type(document, path, _EXPECTED[name], error["input"])
         case name if "-" in name:
-            return Diagnostic(name, error["msg"], document.span(path))
+            context = error.get("ctx", {})
+            span = document.key_span(path) if last == "[key]" else document.span(path)
+            if "file" in context:
+                span = Span(context["file"], int(context["line"]))
+            return Diagnostic(name, error["msg"], span, help=str(context.get("help", "")))
         case _:
             message = str(error["msg"]).removeprefix("Value error, ")
             return Diagnostic("invalid-value", f"`{_key(path)}`: {message[:1].lower()}{message[1:]}", document.span(path))
@@ -176,7 +185,7 @@ def _secrets(value: Any, path: Path) -> Iterator[Path]:
 
 def _secret(document: Document, path: Path) -> Diagnostic:
     help_ = "write a reference: `secret: {env: NAME}`; and change the secret, it is in your history now"
-    return Diagnostic("secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_)
+    return Diagnostic("secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_, secret=True)
 
 
 def _folded(document: Document, value: Any, path: Path) -> Iterator[Diagnostic]:

@@ -78,4 +78,9 @@ def _from_file(name: str, bindings: Bindings | None) -> Sql:
     try:
         return Sql(render(text, bindings.vars, bindings.environment), shown, template=True)
     except TemplateProblem as problem:
-        raise wrong("invalid-template", "{file}:{line}: {why}", file=shown, line=problem.line, why=str(problem)) from None
+        raise wrong("invalid-template", "the template cannot be rendered: {why}", file=shown, line=problem.line, why=_one_line(problem)) from None
+
+
+def _one_line(problem: TemplateProblem) -> str:
+    text = " ".join(str(problem).split()).rstrip(".").replace("'", "`")
+    return text[:1].lower() + text[1:]

@@ -57,6 +57,7 @@ _CLOCK_NAMES = frozenset(
 )
 _FILE_NAMES = frozenset("glob getenv query query_table which_secret read_text read_blob parquet_scan sniff_csv getvariable system write_log".split())
 _FILE_PREFIXES = ("read_", "scan_", "duckdb_", "pragma_", "parquet_", "postgres_", "mysql_", "sqlite_", "iceberg_", "delta_", "http")
+_FILE = re.compile(r"[/:*\\]|\.(csv|tsv|parquet|json|jsonl|ndjson|txt|gz|zst|db|duckdb|xlsx)$", re.IGNORECASE)
 _TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"})
 
 
@@ -138,7 +139,7 @@ def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
             at = re.search(r"\?|\$\w+|:\w+|@\w+", text)
             span = (at.start(), at.end() - at.start()) if at else (0, 1)
             yield SqlProblem("forbidden-sql", "a definition has no parameters", *span, help="`${vars.name}` puts a variable in")
-        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and re.search(r"[./:*\\]", node.name):
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and _FILE.search(node.name):
             message = f"`{node.name}` reaches outside the declared sources"
             yield SqlProblem("forbidden-sql", message, *place(node), help="declare the data as a source")
         elif isinstance(node, exp.Func):
