@@ -1,7 +1,8 @@
 """The documents of a project for one environment: defaults below, overrides on top, variables put in."""
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,8 @@ from mlspec.language.bind import Bound, bind
 from mlspec.language.spec import Spec
 from mlspec.language.sql import Bindings
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -26,7 +29,7 @@ class Gathered:
     bound: Mapping[Address, Bound]
     files: Files
     broken: frozenset[Address] = frozenset()
-    """Documents that could not be bound, by the kind and the name that they give."""
+    """Documents that could not be bound, by the kind and the name that they give; empty where those are wrong."""
 
 
 def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report) -> Gathered:
@@ -53,7 +56,7 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
     for document in prepared:
         one = _bind(substitute(document, values, report), kinds, files, values, report)
         if one is None:
-            broken.update(_said(document))
+            broken.add(_said(document, kinds))
             continue
         first = found.setdefault(one.spec.address, one)
         if first is not one:
@@ -67,11 +70,11 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
     return Gathered(project, name, found, files, frozenset(broken - found.keys()))
 
 
-def _said(document: Document) -> Iterator[Address]:
-    try:
-        yield Address.parse(f"{document.data.get('kind')}.{document.data.get('name')}")
-    except ValueError:
-        return
+def _said(document: Document, kinds: Registry[Spec]) -> Address:
+    """The kind and the name that a broken document gives; empty where that is what is wrong with it."""
+    kind, name = document.data.get("kind"), document.data.get("name")
+    known = kind if isinstance(kind, str) and kind in kinds.names() else ""
+    return Address(known, name if isinstance(name, str) and _NAME.fullmatch(name) else "")
 
 
 def _bind(document: Document, kinds: Registry[Spec], files: Files, values: Values, report: Report) -> Bound | None:

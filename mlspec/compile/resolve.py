@@ -6,12 +6,13 @@ from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.dag import Cycle, downstream, in_order
-from mlspec.base.diag import Diagnostic, Note, Report, known_names
+from mlspec.base.diag import Diagnostic, Note, Report, Span, known_names
 from mlspec.documents.document import Path
 from mlspec.ir.sql.parse import SqlProblem
 from mlspec.language.bind import Bound
 from mlspec.language.expectations import Quality, tables_of
 from mlspec.language.spec import Ref, Spec, queries, references
+from mlspec.language.sql import place_in
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Graph:
         """Whether a document of that name was declared, but could not be bound."""
         kind, _, plain = name.rpartition(".")
         wanted = {kind} if kind else set(kinds)
-        return any(a.name == plain and (not wanted or a.kind in wanted) for a in self.broken)
+        return any(a.name in {plain, ""} and (not wanted or a.kind in {*wanted, ""}) for a in self.broken)
 
 
 Tables = Mapping[str, tuple[Address, ...]]
@@ -106,7 +107,7 @@ def _order(bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Addre
 
 def _tables(spec: Spec) -> Iterator[tuple[Path, str]]:
     for path, sql in queries(spec):
-        for name in sql.tables():
+        for name, _, _ in sql.tables():
             yield path, name
     checks = getattr(spec, "checks", ())
     qualities = tuple(c for c in checks if isinstance(c, Quality))
@@ -130,5 +131,14 @@ def _cycle(path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Map
     if any(b not in edges[a] for a, b in steps):
         path = tuple(reversed(path))
         steps = list(zip(path, path[1:], strict=False))
-    notes = tuple(Note(f"`{a}` needs `{b}`", bound[a].document.span(edges[a][b])) for a, b in steps)
+    notes = tuple(Note(f"`{a}` needs `{b}`", _needed(bound[a], edges[a][b], b)) for a, b in steps)
     return Diagnostic("cycle", "cycle: " + " -> ".join(str(a) for a in path), notes[0].span, help="one of them must do without the other", notes=notes)
+
+
+def _needed(one: Bound, path: Path, target: Address) -> Span:
+    """Where a spec names what it needs: the table in its SQL, or the field."""
+    sql = next((q for p, q in queries(one.spec) if p == path), None)
+    for name, start, length in sql.tables() if sql else ():
+        if name in {target.name, str(target)} and sql:
+            return place_in(one.document, sql, path, start, length)
+    return one.document.span(path)

@@ -94,6 +94,15 @@ def _piece(origin: Origin, line: int, column: int, length: int) -> Span:
     return Span(origin.file, line, column, line, max(min(column + length, end), column + 1))
 
 
+def _first_text(origin: Origin, header: int) -> Span:
+    """The first line of the text of a block."""
+    for number, text in enumerate(origin.lines[header + 1 :], header + 2):
+        if text.strip():
+            column = len(text) - len(text.lstrip()) + 1
+            return Span(origin.file, number, column, number, len(text.rstrip()) + 1)
+    return Span(origin.file, header + 1, 1, header + 1, len(origin.lines[header]) + 1)
+
+
 def _block_indent(lines: tuple[str, ...], header: int) -> int:
     for text in lines[header + 1 :]:
         if text.strip():
@@ -124,6 +133,8 @@ def _span(origin: Origin, node: yaml.Node) -> Span:
     if start.line >= len(origin.lines):  # an empty value at the end of the file
         last = max(len(origin.lines), 1)
         return _piece(origin, last, len(origin.lines[last - 1]) if origin.lines else 1, 1)
+    if isinstance(node, yaml.ScalarNode) and node.style == "|":
+        return _first_text(origin, start.line)
     if end.line != start.line or end.column <= start.column:
         first = origin.lines[start.line]
         width = max(len(first.rstrip()) - start.column, 1)

@@ -144,8 +144,8 @@ def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
     return tuple(sorted({o for c in columns for o in c.origins}, key=lambda o: (o.address, o.column)))
 
 
-def named_tables(text: str) -> Iterator[str]:
-    """The names of the tables that a query reads, as written; nothing if it cannot be parsed."""
+def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
+    """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
     try:
         tree = parse(text)
     except SqlProblems:
@@ -155,7 +155,7 @@ def named_tables(text: str) -> Iterator[str]:
     except SQLGLOT_RAISES:
         return
     for node in tables:
-        yield _written(node)
+        yield _written(node), *place(node)
 
 
 def _written(node: exp.Table) -> str:
