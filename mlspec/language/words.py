@@ -106,6 +106,8 @@ def _type(value: Any) -> columntype.ColumnType:
     except RecursionError:
         raise wrong("unknown-type", "the type is nested too deeply") from None
     except ValueError as error:
+        if re.fullmatch(r"decimal\([0-9]+", value):
+            raise wrong("unknown-type", "`{text}` is not a type; between braces a comma ends the value: quote the type", text=value) from None
         hint = _TYPE_HINTS.get(value.lower().split("(")[0].strip(), "")
         advice = f"; write `{hint}`" if hint else f"; types are {' '.join(columntype.SCALARS)} decimal(p,s) array<T> struct<…>"
         raise wrong("unknown-type", "{reason}{advice}", reason=str(error), advice=advice) from None
