@@ -144,7 +144,7 @@ class Session:
         refuse_unsupported(self.compiled, self.backends)
         state, _ = self._state()
         wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
-        plan = make_plan(compiled.desired, state, reality(state, self.backends) if refresh else Reality(), wish)
+        plan = make_plan(compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish)
         return self._judged(plan, state)
 
     def _judged(self, plan: Plan, state: State) -> Planned:

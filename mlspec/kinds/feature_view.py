@@ -117,7 +117,7 @@ class FeatureView(Spec):
             yield scope.error("invalid-feature-view", f"`{self.name}` needs exactly one of `aggregations`, `latest`, `sql`, `on_request`", "name")
             return
         yield from self._fields(scope)
-        relation = self.relation(scope)
+        relation = scope.relation(self.address)
         for name in self.features:
             if name not in self.feature_names(scope, relation):
                 help_ = known_names(name, self.feature_names(scope, relation), "feature")
