@@ -110,6 +110,9 @@ def _failed(error: BaseException, args: argparse.Namespace) -> int:
             failures.problems(error.diagnostics, root_of(args), args.no_color)
         case BackendError():
             failures.problems([Diagnostic(error.code, str(error), help=error.help)], root_of(args), args.no_color)
+        case OSError() if error.filename:
+            message = f"cannot use `{error.filename}`: {error.strerror}"
+            failures.problems([Diagnostic("file-not-usable", message)], None, args.no_color)
         case _:
             failures.internal(error, verbose=args.verbose, no_color=args.no_color)
     return ERROR
