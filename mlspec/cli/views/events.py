@@ -16,6 +16,7 @@ from mlspec.cli.views.values import some, took
 
 _TICK, _HEARTBEAT = 0.25, 10.0
 """Seconds between two looks at the status line of a terminal, and between two lines that say a run is alive."""
+_WORTH_SAYING = 0.05
 
 
 class Narrator:
