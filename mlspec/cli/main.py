@@ -46,9 +46,11 @@ class _Version(argparse.Action):
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - start-up time
 
         try:
-            parser.exit(OK, f"mlspec {version('mlspec')}\n")
+            known = version("mlspec")
         except PackageNotFoundError:
-            parser.exit(OK, "mlspec (not installed)\n")
+            known = "(not installed)"
+        sys.stdout.write(f"mlspec {known}\n")
+        parser.exit(OK)
 
 
 def make_parser() -> Parser:

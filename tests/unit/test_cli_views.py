@@ -22,8 +22,17 @@ from mlspec.cli.views.table import outline, table, vertical
 from mlspec.cli.views.terminal import Look, Screen, safe
 from mlspec.cli.views.values import inline, size, took
 from mlspec.plan.change import (
-    Action, Change, ColumnChange, Consequence, Estimate, FieldChange, Impact, Plan, Review, Verdict,
-)  # fmt: skip
+    Action,
+    Change,
+    ColumnChange,
+    Consequence,
+    Estimate,
+    FieldChange,
+    Impact,
+    Plan,
+    Review,
+    Verdict,
+)
 from mlspec.plan.file import from_json, to_json
 
 LINE = "      - {function: avg, column: arr_dely, name: delay}"
@@ -86,7 +95,15 @@ class TestDiagnostics:
 
     def test_json_has_every_field_always(self):
         assert diagnostics.as_data([Diagnostic("odd", "looks odd")]) == [
-            {"code": "odd", "severity": "error", "message": "looks odd", "span": None, "label": "", "help": "", "notes": []}
+            {
+                "code": "odd",
+                "severity": "error",
+                "message": "looks odd",
+                "span": None,
+                "label": "",
+                "help": "",
+                "notes": [],
+            }
         ]
         (found,) = diagnostics.as_data([unknown(at())])
         assert found["span"] == {"file": "carrier.yaml", "line": 14, "column": 34, "end_line": 14, "end_column": 42}
@@ -129,25 +146,57 @@ def a_plan(*changes, **more):
 
 SQL_BEFORE = "SELECT a,\n  b,\n  c,\n  d\nFROM t\nWHERE x\nGROUP BY y\nORDER BY z\n"
 EVERYTHING = a_plan(
-    change("source.flights", Action.UPDATE, fields=(FieldChange(("columns", "arr_delay", "type"), "int32", "float64"),),
-           columns=(ColumnChange("arr_delay", "changed"),), impacts=(Impact.COLUMN,)),
-    change("feature_view.delays", Action.REBUILD, consequences=(Consequence.BACKFILL,), estimate=Estimate(336_776, 12_345_678),
-           fields=(FieldChange(("windows", "1"), "7d", "14d", "rebuild"), FieldChange(("sql",), SQL_BEFORE, SQL_BEFORE.replace("  b,", "  bb,"))),
-           columns=tuple(ColumnChange(f"c{i}", "added") for i in range(11)) + (ColumnChange("old", "removed"),)),
-    change("dataset.flight_delay", Action.REBUILD, "upstream_changed", direct=False, consequences=(Consequence.BACKFILL,),
-           columns=(ColumnChange("a", "changed"),), impacts=(Impact.COLUMN,),
-           causes=(("source.flights.arr_delay", "feature_view.delays.c", "dataset.flight_delay.a"), ("x.y", "dataset.flight_delay.a"))),
-    change("entity.carrier", Action.REPLACE, form="fact", protect=True, fields=(FieldChange(("keys",), {"c": "string"}, {"c": "int64"}, "replace"),)),
+    change(
+        "source.flights",
+        Action.UPDATE,
+        fields=(FieldChange(("columns", "arr_delay", "type"), "int32", "float64"),),
+        columns=(ColumnChange("arr_delay", "changed"),),
+        impacts=(Impact.COLUMN,),
+    ),
+    change(
+        "feature_view.delays",
+        Action.REBUILD,
+        consequences=(Consequence.BACKFILL,),
+        estimate=Estimate(336_776, 12_345_678),
+        fields=(
+            FieldChange(("windows", "1"), "7d", "14d", "rebuild"),
+            FieldChange(("sql",), SQL_BEFORE, SQL_BEFORE.replace("  b,", "  bb,")),
+        ),
+        columns=(*(ColumnChange(f"c{i}", "added") for i in range(11)), ColumnChange("old", "removed")),
+    ),
+    change(
+        "dataset.flight_delay",
+        Action.REBUILD,
+        "upstream_changed",
+        direct=False,
+        consequences=(Consequence.BACKFILL,),
+        columns=(ColumnChange("a", "changed"),),
+        impacts=(Impact.COLUMN,),
+        causes=(
+            ("source.flights.arr_delay", "feature_view.delays.c", "dataset.flight_delay.a"),
+            ("x.y", "dataset.flight_delay.a"),
+        ),
+    ),
+    change(
+        "entity.carrier",
+        Action.REPLACE,
+        form="fact",
+        protect=True,
+        fields=(FieldChange(("keys",), {"c": "string"}, {"c": "int64"}, "replace"),),
+    ),
     change("model.delay", Action.REPOINT, "drifted", version="delay__0f0f"),
     change("deployment.api", Action.MOVE, "requested", form="service", consequences=(Consequence.REDEPLOY,)),
     change("team.new", Action.CREATE, "new", form="fact"),
     change("monitor.drift", Action.CREATE, "new", form="check", consequences=(Consequence.RECHECK,)),
     change("source.gone", Action.DELETE, "removed"),
     reviews=(Review("flight_science", "data_science", ("ada", "@bob"), ("dataset.flight_delay", "model.delay")),),
-    verdicts=(Verdict("no_big_ones", "approve", "dataset.flight_delay", "more than a million rows", ("platform",)),
-              Verdict("frozen", "deny", "source.gone", "nothing is deleted on Fridays")),
-    notes=("target `x` can only render",), skipped=("source.other",),
-)  # fmt: skip
+    verdicts=(
+        Verdict("no_big_ones", "approve", "dataset.flight_delay", "more than a million rows", ("platform",)),
+        Verdict("frozen", "deny", "source.gone", "nothing is deleted on Fridays"),
+    ),
+    notes=("target `x` can only render",),
+    skipped=("source.other",),
+)
 
 
 class TestPlan:
