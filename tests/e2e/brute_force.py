@@ -76,6 +76,11 @@ class Flights:
         self.aircraft = Events(self.flights, ("tailnum",), known_at)
         self.origins = Events(self.flights, ("origin",), departed_at)
         self.tails = Events(self.flights, ("tailnum",), departed_at)
+        self.overdue: dict[object, list[tuple[dt.datetime, dt.datetime]]] = {}
+        for row in self.flights:
+            since = row["sched_dep_ts"] + dt.timedelta(minutes=15)  # type: ignore[operator]
+            if row["dep_ts"] is not None and row["dep_ts"] > since:  # type: ignore[operator]
+                self.overdue.setdefault(row["origin"], []).append((since, row["dep_ts"]))  # type: ignore[arg-type]
         self.schedule = Events(self.flights, ("origin",), lambda r: r["sched_dep_ts"])  # type: ignore[arg-type,return-value]
 
     def features(self, row: Row, t: dt.datetime) -> dict[str, object]:
@@ -111,15 +116,9 @@ class Flights:
             rows = self.tails.between(row, t - hours * HOUR, t)
             found[f"aircraft_activity__dep_delay_{name}"] = mean(r["dep_delay"] for r in rows)
             found[f"aircraft_activity__flights_{name}"] = len(rows)
-        limit = dt.timedelta(minutes=15)
-        steps = [
-            1 if r["sched_dep_ts"] + limit <= t < r["dep_ts"] else 0  # type: ignore[operator]
-            for r in self.schedule.by_key[self.schedule.of(row)]
-            if r["dep_ts"] is not None and r["dep_ts"] > r["sched_dep_ts"] + limit  # type: ignore[operator]
-        ]
-        first = min(r["sched_dep_ts"] + limit for r in self.schedule.by_key[self.schedule.of(row)]  # type: ignore[operator,type-var]
-                    if r["dep_ts"] is not None and r["dep_ts"] > r["sched_dep_ts"] + limit)  # type: ignore[operator]  # fmt: skip
-        found["origin_overdue__overdue"] = sum(steps) if first <= t else None
+        overdue = self.overdue[row["origin"]]
+        standing = sum(since <= t < left for since, left in overdue)
+        found["origin_overdue__overdue"] = standing if min(overdue)[0] <= t else None
 
     def _weather(self, found: dict[str, object], row: Row, t: dt.datetime) -> None:
         seen = [r for r in self.weather.between(row, t - 3 * HOUR, t + HOUR) if r["obs_hour"] + HOUR <= t]  # type: ignore[operator]

@@ -134,7 +134,7 @@ def reformatted(text: str) -> str:
     """The same documents with keys in another order, in another style, with comments."""
     documents = read_text(text, "x.yaml", Report())
     turned = [turned_around(d.data) for d in documents]
-    blocks = [yaml.safe_dump(json.loads(json.dumps(d)), default_flow_style=i % 2 == 1, sort_keys=False, default_style='"' if i % 3 == 2 else None)
+    blocks = [yaml.safe_dump(json.loads(json.dumps(d)), default_flow_style=i % 2 == 1, sort_keys=False)
               for i, d in enumerate(turned)]  # fmt: skip
     return "# written anew\n" + "---\n# another comment\n".join(blocks)
 
