@@ -253,7 +253,9 @@ class PipelineTarget(Backend):
 
 
 class DeployTarget(Backend):
-    """Makes services out of model versions."""
+    """Makes services out of model versions. `note` is said with every plan that deploys, if the user must know it."""
+
+    note: ClassVar[str] = ""
 
     @abstractmethod
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
