@@ -13,32 +13,32 @@ from mlspec.apply.artifacts import export, rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
 from mlspec.apply.work import Bench
-from mlspec.backends.chosen import Backends, Choice
-from mlspec.backends.needs import needs
-from mlspec.backends.port import BackendError, CheckResult, LockInfo, Place, Rows, StepRun, Tools
+from mlspec.backends.chosen import Backends
+from mlspec.backends.port import CheckResult, LockInfo, Rows, StepRun, Tools
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems, did_you_mean, known_names, problem
-from mlspec.base.registry import Registry
+from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
+from mlspec.base.registry import Registry, UnknownName
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.compile.question import question
-from mlspec.documents.project import PRIVATE, find_root
+from mlspec.documents.project import find_root
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.judge import judged, refuse_unapproved
+from mlspec.language.schema import all_schemas, kind_schema
 from mlspec.language.spec import Spec
-from mlspec.plan.change import Plan
-from mlspec.plan.diff import Estimate, Reality, Wish, make_plan
+from mlspec.plan.change import Action, Plan
+from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
-from mlspec.plan.impact import Team, reviews
-from mlspec.plan.policy import Rule, verdicts
+from mlspec.plan.schema import plan_schema, state_schema
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
+from mlspec.world import PORTS, chosen_backends, reality, refuse_unsupported
 
 KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
-PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,7 @@ class Session:
     @cached_property
     def backends(self) -> Backends:
         """The backends of the environment."""
-        gathered = self.compiled.gathered
-        document, project = gathered.project.document, gathered.project.spec
-        chosen = getattr(project, "environments", {}).get(gathered.environment) or KINDS.get("project").model_fields[
-            "environments"].annotation.__args__[1]()  # type: ignore[union-attr]  # fmt: skip
-        choices = {}
-        for port in PORTS:
-            options = dict(getattr(chosen, port).model_dump())
-            path = ("environments", gathered.environment, port)
-            spans = {o: document.span((*path, o)) for o in options}
-            choices[port] = Choice(options.pop("type"), options, spans)
-        place = Place(self.root, self.root / PRIVATE, gathered.environment, project.name)
-        return Backends(choices, place)
+        return chosen_backends(self.compiled, self.root)
 
     @cached_property
     def _physical(self) -> dict[str, str]:
@@ -128,7 +117,7 @@ class Session:
         text = self.backends.store.read()
         gathered = self.compiled.gathered
         if text is None:
-            return State(str(uuid.uuid4()), gathered.project.spec.name, gathered.environment), None
+            return State("", gathered.project.spec.name, gathered.environment), None
         try:
             state = decode(text)
         except StateError as error:
@@ -145,41 +134,23 @@ class Session:
         kinds: dict[str, int] = {}
         for address in self.compiled.gathered.bound:
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
 
     def plan(self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True) -> Planned:
         """What would change. Writes nothing."""
         compiled = self.compiled
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         state, _ = self._state()
         wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
-        plan = make_plan(compiled.desired, state, self._reality(state) if refresh else Reality(), wish)
-        return self._judged(plan, state)
+        plan = make_plan(compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish)
+        return self._whole(plan)
 
-    def _judged(self, plan: Plan, state: State) -> Planned:
+    def _whole(self, plan: Plan) -> Planned:
+        """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
-        protected = [c for c in plan.changes if c.protect and c.action.word in {"delete", "replace"}]
-        if protected:
-            raise Problems(self._protected(str(c.address), c.action.word) for c in protected)
-        if plan.changes:
-            met, failed = verdicts(self._rules(), plan.changes, compiled.desired.resources, plan.environment)
-            if failed:
-                raise Problems(failed)
-            plan = replace(plan, verdicts=met, reviews=reviews(plan.changes, self._teams()), notes=self._notes(plan))
-        changed = {c.address for c in plan.changes if c.action.word != "delete"}
-        return Planned(plan, compiled.desired, self._render(changed), compiled.warnings)
-
-    @staticmethod
-    def _protected(address: str, action: str) -> Diagnostic:
-        help_ = "set `protect: false` first, in a change of its own, or leave it out with `--select`"
-        return Diagnostic("protected", f"`{address}` is protected; the plan would {action} it", help=help_)
-
-    def _notes(self, plan: Plan) -> tuple[str, ...]:
-        target = self.backends.name("deploy_target")
-        if target == "kubernetes" and any(c.form == "service" for c in plan.changes):
-            return ("deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster",)
-        return ()
+        changed = {c.address for c in plan.changes if c.action is not Action.DELETE}
+        return Planned(judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings)
 
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""
@@ -194,22 +165,20 @@ class Session:
         saved = decode_saved(text, path.name)
         if saved.plan.environment != self.environment:
             raise problem("stale-plan", f"the plan is for environment `{saved.plan.environment}`", help=f"give `-e {saved.plan.environment}`")
-        state, known = self._state()
-        refuse_stale(replace(saved.plan, lineage=state.lineage if known is None and saved.plan.serial == 0 else saved.plan.lineage,
-                             state_digest=state.digest if known is None and saved.plan.serial == 0 else saved.plan.state_digest), state)  # fmt: skip
+        refuse_stale(saved.plan, self._state()[0])
         return Planned(saved.plan, saved.desired, saved.artifacts)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
               on_event: Callable[[Event], None]) -> Applied:  # fmt: skip
         """Carry out a plan, under the lock of the state."""
-        self._refuse_unapproved(planned.plan, approved_by)
+        refuse_unapproved(planned.plan, approved_by)
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
         try:
             state, text = self._state()
-            if text is None:
-                state = replace(state, lineage=planned.plan.lineage)
             refuse_stale(planned.plan, state)
+            if text is None:
+                state = replace(state, lineage=str(uuid.uuid4()))
             last = [text]
 
             def write(new: State) -> None:
@@ -224,7 +193,7 @@ class Session:
 
     def render(self, select: Sequence[str] = ()) -> Mapping[str, str]:
         """Every artifact of every backend, by path."""
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         chosen = self._chosen(select, None)
         return self._render(chosen or set(self.compiled.desired.resources))
 
@@ -294,6 +263,21 @@ class Session:
         if record is None or record.digest != self.compiled.desired.resources[address].digest:
             raise problem("not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`")
 
+    @staticmethod
+    def schema(what: str | None = None) -> dict[str, Any]:
+        """The JSON Schema of every document, of a kind, of a `plan` or of a `state`."""
+        if what == "plan":
+            return plan_schema()
+        if what == "state":
+            return state_schema()
+        if what is None:
+            return all_schemas(KINDS)
+        try:
+            return kind_schema(KINDS, what)
+        except UnknownName as error:
+            help_ = known_names(what, (*error.known, "plan", "state"), "schema")
+            raise problem("unknown-kind", f"unknown kind `{what}`", help=help_) from None
+
     # -- state -----------------------------------------------------------------------------------------------------------
 
     def state_list(self) -> list[dict[str, Any]]:
@@ -336,7 +320,7 @@ class Session:
     # -- pieces ----------------------------------------------------------------------------------------------------------
 
     def _address(self, text: str, state: State | None) -> Address:
-        known = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
+        known: dict[str, Address] = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
         if text not in known:
             raise problem("unknown-address", f"there is no `{text}`", help=did_you_mean(text, known) or "`mlspec show` lists what there is")
         return known[text]
@@ -345,52 +329,6 @@ class Session:
         chosen = {self._address(t, state) for t in texts}
         recorded = state.records if state else {}
         return frozenset(a for a in (*self.compiled.desired.resources, *recorded) if a in chosen or a.whole in chosen)
-
-    def _refuse_unsupported(self) -> None:
-        found = []
-        for resource in self.compiled.desired:
-            port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
-            if port is None:
-                continue
-            backend = self.backends.pipelines if port == "pipeline_target" else self.backends.deploys
-            for need, path in needs(resource.body):
-                if need not in backend.capabilities:
-                    message = f"the {port.replace('_', ' ')} `{self.backends.name(port)}` cannot honour `{'.'.join(str(p) for p in path)}` of `{resource.address}`"
-                    help_ = "remove it, or set it only in environments whose target can (`overrides`)"
-                    found.append(Diagnostic("unsupported-by-backend", message, self.compiled.span(resource.address, path), help=help_))
-        if found:
-            raise Problems(found)
-
-    def _reality(self, state: State) -> Reality:
-        observed = self.backends.engine.observe()
-        drifted = set()
-        for record in state:
-            outputs = record.outputs
-            if record.form == "service" and not self.backends.deploys.observe(outputs):
-                drifted.add(record.address)
-            if record.form == "workflow" and "model" in outputs and self.backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
-                drifted.add(record.address)
-        versions = {n: Estimate(s.rows, s.bytes) for n, s in observed.versions.items()}
-        return Reality(True, versions, observed.pointers, frozenset(drifted))
-
-    def _rules(self) -> tuple[Rule, ...]:
-        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "policy"]
-        return tuple(Rule(p.name, p.over, p.when, p.enforce, p.message, tuple(a.name for a in p.approvers)) for p in found)
-
-    def _teams(self) -> dict[str, Team]:
-        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "team"]
-        return {t.name: Team(t.name, t.role, t.reviewers) for t in found}
-
-    def _refuse_unapproved(self, plan: Plan, approved_by: Sequence[str]) -> None:
-        found = [
-            Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}") for v in plan.denied
-        ] + [
-            Diagnostic("approval-needed", f"policy `{v.policy}` wants an approval for `{v.address}`: {v.message}",
-                       help=f"when one of {', '.join(v.approvers)} has agreed: `--approved-by {v.approvers[0]}`")
-            for v in plan.verdicts if v.enforce == "approve" and not set(v.approvers) & set(approved_by)
-        ]  # fmt: skip
-        if found:
-            raise Problems(found)
 
     def _render(self, addresses: Any) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -416,8 +354,3 @@ def _short(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code(workflow: Workflow) -> dict[str, str]:
     return {f"code:{path}": digest for s in workflow.steps if isinstance(s, CommandStep) for path, digest in s.code}
-
-
-def backend_problem(error: BackendError) -> Diagnostic:
-    """What a backend said, as a diagnostic."""
-    return Diagnostic(error.code, str(error), help=error.help)

@@ -50,10 +50,10 @@ class Diagnostic:
     """Whether the text of the span must not be shown: it may be a password."""
 
     @property
-    def place(self) -> tuple[str, int, int, str]:
+    def place(self) -> tuple[str, int, int, str, str]:
         """Where it is shown in a sorted list."""
         span = self.span or Span("")
-        return (span.file, span.line, span.column, self.code)
+        return (span.file, span.line, span.column, self.code, self.message)
 
 
 class Problems(Exception):
