@@ -44,6 +44,7 @@ TOLD_ONLY = {
     "policy-failed": "the tests of policies have it",
     "port-taken": "needs a port that somebody else holds",
     "protected": "the tests of plans have it",
+    "ragged-rows": "whether DuckDB notices by itself depends on how many lines there are",
     "repeated-key": "an option of the command line",
     "saved-plan": "an option of the command line",
     "secret-missing": "needs a deployment or a training run; the tests of the local targets have it",
