@@ -136,7 +136,7 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return f"the string \"{value[:40]}\"" if isinstance(value, str) else f"the {_type_name(value)} `{value}`"
+    return f'the string "{value[:40]}"' if isinstance(value, str) else f"the {_type_name(value)} `{value}`"
 
 
 def _type_name(value: Any) -> str:

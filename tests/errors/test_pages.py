@@ -122,7 +122,7 @@ class Run:
         self.planned = session.plan()
 
     def apply(self, session):
-        result = session.apply(self.planned or session.plan(), on_event=lambda event: None)
+        result = session.apply(self.planned or session.plan(), on_event=lambda _: None)
         self.planned = None
         failed = [e for e in result.failed if isinstance(e, Failed)]
         if failed:
@@ -141,7 +141,7 @@ class Run:
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
 
     def run(self, session, address):
-        session.run(address, on_event=lambda event: None)
+        session.run(address, on_event=lambda _: None)
 
     def show(self, session, address):
         session.show(address)
@@ -168,7 +168,12 @@ def test_a_page_says_what_is_said(path, tmp_path, request):
     page = Page.read(path)
     text, codes = said(page, tmp_path)
     if request.config.getoption("--update-golden"):
-        whole = re.sub(r"^```text\n.*?^```$", lambda _: f"```text\n{text}```", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        whole = re.sub(
+            r"^```text\n.*?^```$",
+            lambda _: f"```text\n{text}```",
+            path.read_text("utf-8"),
+            flags=re.MULTILINE | re.DOTALL,
+        )
         path.write_text(whole, "utf-8")
         page.expected = text
     assert text == page.expected
@@ -196,10 +201,16 @@ def codes_in_source() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "mlspec").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[a-z]+[0-9]*(-[a-z0-9]+)+", node.value):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and re.fullmatch(r"[a-z]+[0-9]*(-[a-z0-9]+)+", node.value)
+            ):
                 found.add(node.value)
             elif isinstance(node, ast.Call) and node.args and isinstance(first := node.args[0], ast.Constant):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-                if name in {"Diagnostic", "problem", "SqlProblem"} or (name in {"error", "warning"} and len(node.args) > 1):
+                if name in {"Diagnostic", "problem", "SqlProblem"} or (
+                    name in {"error", "warning"} and len(node.args) > 1
+                ):
                     found.update(re.findall(r"^[a-z-]+$", str(first.value)))
     return found - NO_CODES
