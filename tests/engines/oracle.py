@@ -3,6 +3,7 @@
 Rows are dictionaries, times are datetimes, None is NULL. docs/semantics.md says the same in words and pictures.
 """
 
+import operator
 import statistics
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,16 +50,12 @@ def latest(rows, asked, t, timing):
     return None if expired else found
 
 
-def windowed(rows, asked, t, timing, function, value, window=None, offset=timedelta(0), where=lambda _: True):
+def windowed(rows, asked, t, timing, function, value, *, window=None, offset=timedelta(0), where=lambda _: True):
     """A function of the values of the visible rows in `[t - w, t)`, or `(t - w, t]`; no window: everything so far."""
     inside = [r for r in visible(rows, asked, t, timing) if where(r)]
-    if inside and timing.inclusive:
-        inside = [
-            r for r in inside if r[timing.time] <= t - offset and (not window or r[timing.time] > t - offset - window)
-        ]
-    elif inside:
-        inside = [
-            r for r in inside if r[timing.time] < t - offset and (not window or r[timing.time] >= t - offset - window)
-        ]
+    if inside:
+        end, begin = t - offset, t - offset - window if window else None
+        ended, begun = (operator.le, operator.gt) if timing.inclusive else (operator.lt, operator.ge)
+        inside = [r for r in inside if ended(r[timing.time], end) and (not window or begun(r[timing.time], begin))]
     values = [value(r) for r in inside]
     return NUMBERS[function]([v for v in values if v is not None])

@@ -228,9 +228,9 @@ def check_windows(rows, late, written, boundary, names, spine, known):
                 timing,
                 function,
                 READ[value],
-                window,
-                offset,
-                WHERES[where],
+                window=window,
+                offset=offset,
+                where=WHERES[where],
             )
             assert same(
                 answer[one.name], float(expected) if expected is not None and one.type.name == "float64" else expected
@@ -290,7 +290,7 @@ def test_the_reference_knows_the_edges():
     exclusive, inclusive = Timing("t", inclusive=False), Timing("t")
 
     def summed(timing):
-        return windowed(rows, {"k": 1}, BASE + 4 * HOUR, timing, "sum", lambda r: r["v"], 3 * HOUR)
+        return windowed(rows, {"k": 1}, BASE + 4 * HOUR, timing, "sum", lambda r: r["v"], window=3 * HOUR)
 
     assert summed(exclusive) == 2 + 4 + 8
     assert summed(inclusive) == 4 + 8 + 16
