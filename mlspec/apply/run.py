@@ -10,6 +10,7 @@ from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
 from mlspec.apply.work import Bench, adopt, make, unmake
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
+from mlspec.base.dag import upstream
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Plan
 from mlspec.state.model import State
@@ -47,14 +48,15 @@ class _Walk:
     def waits_for(self) -> dict[Address, set[Address]]:
         """For each change the changes that must have been made before it."""
         changes = {c.address: c for c in self.plan.changes}
+        parents = {r.address: r.parents for r in self.desired}
         found: dict[Address, set[Address]] = {a: set() for a in changes}
         for address, change in changes.items():
             if change.action is Action.DELETE:
                 users = {r.address for r in self.state if address in r.parents}
                 found[address] = {u for u in users if u in changes}
             else:
-                resource = self.desired.resources[address]
-                found[address] = {p for p in resource.parents if p in changes and changes[p].action is not Action.DELETE}
+                above = upstream(parents, parents[address])
+                found[address] = {p for p in above if p in changes and changes[p].action is not Action.DELETE}
         return found
 
     def one(self, change: Change) -> Event:
@@ -79,7 +81,8 @@ class _Walk:
         resource = self.desired.resources[address]
         before = self.state.get(address)
         if change.reason == "metadata_changed" and before is not None:
-            record, notes = adopt(resource, before), ()
+            notes: tuple[str, ...] = ()
+            record = adopt(resource, before)
         else:
             record, notes = make(resource, change.action, self.bench, lambda line: self.tell(Progress(address, line)))
         with self.lock:

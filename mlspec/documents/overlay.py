@@ -22,7 +22,7 @@ class Values:
 
 
 def overlay(document: Document, patch: Mapping[str, Any], origin: Origin, at: Path) -> Document:
-    """Lay a patch over a document: mappings are merged, everything else is replaced; `at` is the patch's path."""
+    """Lay a patch over a document: mappings are merged, null removes, everything else is replaced; `at` is the patch's path."""
     data, laid = _merge(document.data, patch, origin, at, ())
     return replace(document, data=data, laid={**document.laid, **laid})
 
@@ -38,6 +38,8 @@ def _merge(
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             merged[key], below = _merge(old, value, origin, there, here)
             laid.update(below)
+        elif value is None:
+            merged.pop(key, None)
         else:
             merged[key] = value
             laid[here] = (origin, there)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
+from mlspec.base.dag import upstream
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.change import Action, Change, Impact, Review
@@ -27,7 +28,7 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
         if isinstance(resource.body, Relation):
             chains = _relation_chains(change, resource.body, columns, known)
         else:
-            chains = _plain_chains(change, resource, known)
+            chains = _plain_chains(change, resource, resources, known)
         found.append(replace(change, causes=tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]))
     return tuple(found)
 
@@ -54,15 +55,35 @@ def _relation_chains(change: Change, body: Relation, columns: set[str], known: d
     return everything or [(address,)]
 
 
-def _plain_chains(change: Change, resource: Resource, known: dict[tuple[str, str], list[Chain]]) -> list[Chain]:
+def _plain_chains(
+    change: Change, resource: Resource, resources: Mapping[Address, Resource], known: dict[tuple[str, str], list[Chain]]
+) -> list[Chain]:
     address = str(change.address)
     chains: list[Chain] = []
     if not change.direct:
-        parents = {str(p) for p in resource.parents}
-        nearest = [(key, c) for key, c in known.items() if key[0] in parents]
-        chains = [(*c, address) for _, group in nearest for c in group]
+        above = _nearest(resource, resources, {key[0] for key in known})
+        chains = [(*c, address) for key, group in known.items() if key[0] in above for c in group]
     known[address, ""] = chains or [(address,)]
     return known[address, ""]
+
+
+def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed: set[str]) -> set[str]:
+    """The changed resources that are met first on the way up, through those that do not change; none above another."""
+    found: set[Address] = set()
+    seen: set[Address] = set()
+    todo = list(resource.parents)
+    while todo:
+        parent = todo.pop()
+        if parent in seen:
+            continue
+        seen.add(parent)
+        if str(parent) in changed:
+            found.add(parent)
+        elif parent in resources:
+            todo.extend(resources[parent].parents)
+    parents = {a: r.parents for a, r in resources.items()}
+    higher = {a for one in found for a in upstream(parents, parents.get(one, ()))}
+    return {str(a) for a in found - higher}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The command line: arguments become one call of the session, and what it answers goes to a view."""

@@ -1,0 +1,53 @@
+"""Make the changes: those of a saved plan, or show a plan, ask, and make them. What is done is recorded at once."""
+
+import argparse
+from pathlib import Path
+
+from mlspec.base.diag import problem
+from mlspec.cli.arguments import add_format, add_select
+from mlspec.cli.carrying_out import add_options, carry_out
+from mlspec.cli.opening import open_session
+
+EXAMPLES = """\
+  mlspec apply                                  plan, ask, apply
+  mlspec apply --auto-approve                   do not ask
+  mlspec apply prod.plan                        exactly what `mlspec plan -o prod.plan` showed; refused when stale
+  mlspec apply --select model.delay             only this, and what it needs
+  mlspec apply --approved-by data_science       for a policy that wants the approval of a team
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """A saved plan, or what to plan."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a plan saved by `mlspec plan -o FILE`; it is applied without asking"
+    )
+    add_select(parser, "only this, and what it needs")
+    parser.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="make this anew though it is unchanged; repeatable",
+    )
+    parser.add_argument(
+        "--no-refresh", action="store_true", help="believe the state, do not look at what is really there"
+    )
+    add_options(parser)
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load or make the plan, and carry it out."""
+    if args.file and (args.select or args.replace or args.no_refresh):
+        raise problem(
+            "saved-plan",
+            f"`{args.file}` is a saved plan: what it does is decided",
+            help="give these options to `mlspec plan -o FILE`",
+        )
+    with open_session(args) as session:
+        if args.file:
+            planned = session.load(Path(args.file))
+        else:
+            planned = session.plan(select=args.select, replace=args.replace, refresh=not args.no_refresh)
+        return carry_out(session, planned, args, ask=not args.file)

@@ -1,0 +1,89 @@
+"""Shows a plan, asks, applies it and tells how it went; what `apply` and `destroy` have in common."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mlspec.base.diag import problem
+from mlspec.cli.arguments import positive, seconds
+from mlspec.cli.opening import root_of
+from mlspec.cli.views.structured import as_json
+from mlspec.cli.views.terminal import can_answer, progress, results
+from mlspec.cli.views.warnings import show_warnings
+
+if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
+    from mlspec.session import Planned, Session
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every verb that changes something."""
+    parser.add_argument("--auto-approve", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--approved-by",
+        action="append",
+        default=[],
+        metavar="TEAM",
+        help="a team that has approved, for policies that want it; repeatable",
+    )
+    parser.add_argument("--parallelism", type=positive, default=4, metavar="N", help="changes at a time (default: 4)")
+    parser.add_argument(
+        "--lock-timeout",
+        type=seconds,
+        default=0.0,
+        metavar="TIME",
+        help="wait so long for the lock of the state, e.g. `30s` (default: 0)",
+    )
+
+
+def carry_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
+    """Show the plan, ask unless it was approved, apply it. Raises Problems."""
+    from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
+    from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
+
+    plan = planned.plan
+    show_warnings(planned.warnings, root_of(args), args.no_color)
+    screen = results(args.no_color) if args.format == "text" else progress(args.no_color)
+    screen.show(view.as_text(to_json(plan), screen.look))
+    if plan.denied:
+        if args.format == "json":
+            results(args.no_color).data(as_json(_refused([v.policy for v in plan.denied])))
+        return 1
+    if plan.empty:
+        if args.format == "json":
+            results(args.no_color).data(as_json(_refused([]) | {"ok": True}))
+        return 0
+    if ask and not _agreed(args):
+        return 1
+    return _apply(session, planned, args)
+
+
+def _refused(policies: list[str]) -> dict[str, object]:
+    return {"ok": False, "done": [], "failed": [], "skipped": [], "denied_by": policies}
+
+
+def _agreed(args: argparse.Namespace) -> bool:
+    if args.auto_approve:
+        return True
+    if not can_answer():
+        raise problem("not-approved", "nobody can be asked: the input is not a terminal",
+                      help="`--auto-approve` applies without asking; `mlspec plan -o FILE`, then `mlspec apply FILE`, applies what was reviewed")  # fmt: skip
+    screen = progress(args.no_color)
+    verb = "Destroy this" if args.verb == "destroy" else "Apply these changes"
+    if screen.ask(f"\n{verb}? Only `yes` is accepted:") == "yes":
+        return True
+    screen.show("Nothing was done.")
+    return False
+
+
+def _apply(session: "Session", planned: "Planned", args: argparse.Namespace) -> int:
+    from mlspec.cli.views import events  # noqa: PLC0415 - start-up time
+
+    with events.Narrator(progress(args.no_color)) as narrator:
+        applied = session.apply(
+            planned, parallelism=args.parallelism, approved_by=args.approved_by, lock_timeout=args.lock_timeout, on_event=narrator,
+        )  # fmt: skip
+    screen = results(args.no_color)
+    if args.format == "json":
+        screen.data(as_json(events.applied_data(applied.done, applied.failed, applied.skipped)))
+    else:
+        screen.show(events.applied(applied.done, applied.failed, applied.skipped))
+    return 0 if applied.ok else 1

@@ -1,0 +1,34 @@
+"""Opens the session that the global options ask for."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlspec.cli.arguments import all_variables
+from mlspec.documents.scalars import plain
+
+if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
+    from mlspec.session import Session
+
+
+def open_session(args: argparse.Namespace) -> "Session":
+    """The session of the project. Raises Problems."""
+    from mlspec.session import Session  # noqa: PLC0415 - start-up time: it brings pydantic, sqlglot and a YAML parser
+
+    return Session(Path(args.directory), args.environment, variables(args))
+
+
+def variables(args: argparse.Namespace) -> dict[str, Any]:
+    """The variables of the command line; values are read as YAML reads a plain scalar."""
+    return {name: plain(text) for name, text in all_variables(args)}
+
+
+def root_of(args: argparse.Namespace) -> Path | None:
+    """The project's folder, if there is one; for showing lines of its files."""
+    from mlspec.base.diag import Problems  # noqa: PLC0415 - start-up time
+    from mlspec.documents.project import find_root  # noqa: PLC0415 - start-up time: it brings a YAML parser
+
+    try:
+        return find_root(Path(args.directory))
+    except (Problems, OSError):
+        return None

@@ -1,0 +1,68 @@
+"""Show what would change, down to the column, why, what it leads to, and who has to agree. Changes nothing."""
+
+import argparse
+from pathlib import Path
+
+from mlspec.cli.arguments import add_select
+from mlspec.cli.opening import open_session, root_of
+from mlspec.cli.views.plan import as_text
+from mlspec.cli.views.plan_markdown import as_markdown
+from mlspec.cli.views.structured import as_json
+from mlspec.cli.views.terminal import progress, results
+from mlspec.cli.views.warnings import show_warnings
+
+EXAMPLES = """\
+  mlspec plan                                   what `mlspec apply` would do
+  mlspec plan -e prod -o prod.plan              save it; `mlspec apply prod.plan` does exactly this
+  mlspec plan --select dataset.flight_delay     only this, and what it needs
+  mlspec plan --detailed-exitcode               0 nothing to do, 2 changes, 1 error
+  mlspec plan --format markdown                 for a comment on a pull request
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to plan, and how to show it."""
+    parser.add_argument("-o", "--out", metavar="FILE", help="save the plan for `mlspec apply FILE`")
+    add_select(parser, "only this, and what it needs")
+    parser.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="make this anew though it is unchanged; repeatable",
+    )
+    parser.add_argument("--destroy", action="store_true", help="plan to delete what was made")
+    parser.add_argument(
+        "--no-refresh", action="store_true", help="believe the state, do not look at what is really there"
+    )
+    parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 when there are changes")
+    parser.add_argument("--full", action="store_true", help="shorten nothing")
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="how the plan is written (default: text)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, save it if asked to, and show it."""
+    with open_session(args) as session:
+        planned = session.plan(
+            select=args.select, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
+        )
+        if args.out:
+            session.save(planned, Path(args.out))
+    from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
+
+    show_warnings(planned.warnings, root_of(args), args.no_color)
+    data, screen = to_json(planned.plan), results(args.no_color)
+    match args.format:
+        case "json":
+            screen.data(as_json(data))
+        case "markdown":
+            screen.data(as_markdown(data))
+        case _:
+            screen.show(as_text(data, screen.look, full=args.full))
+    if args.out:
+        progress(args.no_color).show(f"Saved to `{args.out}`; `mlspec apply {args.out}` does exactly this.")
+    if planned.plan.denied:
+        return 1
+    return 2 if args.detailed_exitcode and not planned.plan.empty else 0

@@ -1,0 +1,35 @@
+"""List what the project defines and what is made of it, or show one thing: columns, neighbours, checks, its spec."""
+
+import argparse
+
+from mlspec.cli.arguments import add_format
+from mlspec.cli.opening import open_session
+from mlspec.cli.views.structured import as_json
+from mlspec.cli.views.terminal import results
+from mlspec.cli.views.things import listing, one
+
+EXAMPLES = """\
+  mlspec show                               everything, with owner and status
+  mlspec show feature_view.carrier_delays   one thing in full
+  mlspec show model.delay --format json
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The address."""
+    parser.add_argument("address", metavar="ADDRESS", nargs="?", help="`kind.name`; without it, everything is listed")
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show one or all."""
+    with open_session(args) as session:
+        found = session.show(args.address)
+    screen = results(args.no_color)
+    if args.format == "json":
+        screen.data(as_json(found))
+    elif args.address:
+        screen.show(one(found, screen.look))
+    else:
+        screen.show(listing(found, screen.look, "The project defines nothing yet."))
+    return 0

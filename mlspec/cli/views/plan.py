@@ -1,0 +1,161 @@
+"""A plan as text; a function of its JSON and of nothing else."""
+
+from collections.abc import Iterator, Sequence
+
+from mlspec.cli.views import reasons
+from mlspec.cli.views.fields import field_lines
+from mlspec.cli.views.reasons import ACTIONS, DESTRUCTIVE, Json
+from mlspec.cli.views.terminal import Look, padded
+from mlspec.cli.views.values import count, size, some
+
+_ADDRESSES = 6
+"""Addresses that a line names before it counts the rest."""
+
+
+def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
+    """Everything that somebody must know who is asked to agree; `full` shortens nothing."""
+    parts = [_header(plan, look)]
+    changes = [c for c in plan["changes"] if c["action"] != "none"]
+    if changes:
+        parts.append(_legend(changes, look))
+        existing = [c for c in changes if c["action"] != "create" and not _plain_delete(c, plan)]
+        parts.extend("\n".join(_change(c, look, full=full)) for c in existing)
+        parts.extend(_created([c for c in changes if c["action"] == "create"], look))
+        parts.extend(_deleted([c for c in changes if _plain_delete(c, plan)], look))
+        parts.extend(_destructive(changes, plan, look))
+        parts.append(look.paint(reasons.summary(plan), "bold"))
+        parts.extend(_leads_to(changes, look, full=full))
+    else:
+        parts.append(look.paint(reasons.nothing(plan), "bold"))
+    return "\n\n".join([*parts, *_asides(plan, look, full=full)])
+
+
+def _header(plan: Json, look: Look) -> str:
+    what = "Destroy" if plan["destroy"] else "Plan for"
+    return look.paint(f"{what} {plan['project']}, environment {plan['environment']}", "bold")
+
+
+def _legend(changes: Sequence[Json], look: Look) -> str:
+    present = {c["action"] for c in changes}
+    shown = [look.paint(a[0], a[4]) + f" {a[1]}" for name, a in ACTIONS.items() if name in present]
+    return "  " + "   ".join(shown)
+
+
+def _plain_delete(change: Json, plan: Json) -> bool:
+    return bool(change["action"] == "delete" and (plan["destroy"] or not change["fields"]))
+
+
+def _symbol(change: Json, look: Look) -> str:
+    return look.paint(change["symbol"], ACTIONS[change["action"]][4])
+
+
+def _leads(change: Json) -> str:
+    return ", ".join(reasons.consequence(c) for c in change["consequences"])
+
+
+def _change(change: Json, look: Look, *, full: bool) -> Iterator[str]:
+    why, leads = reasons.reason(change), _leads(change)
+    why = f"  ({why})" if why else ""
+    leads = f"  {look.paint(leads, 'magenta')}" if leads else ""
+    yield f"  {_symbol(change, look)} {look.paint(change['address'], 'bold')}{why}{leads}"
+    for line in _details(change, look, full=full):
+        yield f"      {line}"
+
+
+def _details(change: Json, look: Look, *, full: bool) -> Iterator[str]:
+    for field in change["fields"]:
+        yield from field_lines(field, look, full=full)
+    if columns := reasons.columns_long(change["columns"], full=full):
+        yield f"columns: {columns}"
+    for chain in reasons.cause(change, full=full):
+        yield look.paint(f"because {chain}", "dim")
+    if change["version"] and (full or change["action"] == "repoint"):
+        yield f"version {change['version']}" + (", which is there already" if change["action"] == "repoint" else "")
+    if estimate := change["estimate"]:
+        yield f"now {_estimate(estimate)}"
+    if change["protect"] and change["action"] in DESTRUCTIVE:
+        yield look.paint("protected", "red")
+
+
+def _estimate(estimate: Json) -> str:
+    rows = count(estimate["rows"], "row")
+    return f"{rows}, {size(estimate['bytes'])}" if estimate["bytes"] else rows
+
+
+def _created(created: Sequence[Json], look: Look) -> Iterator[str]:
+    """One line each, all of a kind together, in the order in which kinds first come."""
+    kinds: dict[str, list[Json]] = {}
+    for change in created:
+        kinds.setdefault(change["address"].partition(".")[0], []).append(change)
+    width = max((len(c["address"]) for c in created), default=0)
+    lines = [_one_line(c, width, look) for group in kinds.values() for c in group]
+    if lines:
+        yield "\n".join(lines)
+
+
+def _deleted(deleted: Sequence[Json], look: Look) -> Iterator[str]:
+    width = max((len(c["address"]) for c in deleted), default=0)
+    if deleted:
+        yield "\n".join(_one_line(c, width, look) for c in deleted)
+
+
+def _one_line(change: Json, width: int, look: Look) -> str:
+    notes = [_leads(change)] if change["action"] == "create" else []
+    if change["estimate"]:
+        notes.append(_estimate(change["estimate"]))
+    if change["protect"] and change["action"] == "delete":
+        notes.append(look.paint("protected", "red"))
+    said = ", ".join(n for n in notes if n)
+    return f"  {_symbol(change, look)} {padded(change['address'], width)}  {said}".rstrip()
+
+
+def _destructive(changes: Sequence[Json], plan: Json, look: Look) -> Iterator[str]:
+    lost = [c for c in changes if c["action"] in DESTRUCTIVE]
+    if not lost or plan["destroy"]:
+        return
+    lines = [
+        f"  {_symbol(c, look)} {c['address']}" + (f"  ({why})" if (why := reasons.reason(c)) else "") for c in lost
+    ]
+    yield "\n".join(
+        [look.paint(f"Destructive: {count(len(lost), 'change')} would delete what exists", "bold", "red"), *lines]
+    )
+
+
+def _leads_to(changes: Sequence[Json], look: Look, *, full: bool) -> Iterator[str]:
+    found = reasons.consequences(changes)
+    if not found:
+        return
+    width = max(len(name) for name in found)
+    most = 0 if full else _ADDRESSES
+    lines = [f"  {look.paint(padded(n, width), 'magenta')}  {some(a, most)}" for n, a in found.items()]
+    yield "\n".join(["This leads to:", *lines])
+
+
+def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:
+    most = 0 if full else _ADDRESSES
+    if plan["skipped"]:
+        yield f"Not selected: {count(len(plan['skipped']), 'other change')} ({some(plan['skipped'], most)})"
+    if plan["reviews"]:
+        yield "\n".join(_review(r, most) for r in plan["reviews"])
+    if plan["verdicts"]:
+        styles = {"deny": "red", "approve": "yellow"}
+        yield "\n".join(
+            look.paint(_capital(reasons.verdict(v)), styles.get(v["enforce"], "yellow")) for v in plan["verdicts"]
+        )
+    if plan["notes"]:
+        yield "\n".join(f"Note: {n}" for n in plan["notes"])
+
+
+def _review(review: Json, most: int) -> str:
+    role = f" ({review['role']})" if review["role"] else ""
+    handles = "".join(f" {handle(r)}" for r in review["reviewers"])
+    return f"Review needed: {review['team']}{role}{handles} — {some(list(review['addresses']), most)}"
+
+
+def handle(reviewer: str) -> str:
+    """`@name`, whether it was written with the sign or not."""
+    return reviewer if reviewer.startswith("@") else f"@{reviewer}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

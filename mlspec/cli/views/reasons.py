@@ -1,0 +1,135 @@
+"""Words for what a plan says in codes: actions, reasons, consequences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlspec.cli.views.values import plural, some
+
+Json = Mapping[str, Any]
+
+ACTIONS: Mapping[str, tuple[str, str, str, str, str]] = {
+    "create": ("+", "create", "creating", "created", "green"),
+    "update": ("~", "update in place", "updating", "updated", "yellow"),
+    "rebuild": ("↻", "rebuild data", "rebuilding", "rebuilt", "yellow"),
+    "replace": ("±", "replace (delete, then create)", "replacing", "replaced", "red"),
+    "repoint": ("→", "repoint to data that already exists", "repointing", "repointed", "cyan"),
+    "move": ("⇄", "move to a new address", "moving", "moved", "cyan"),
+    "delete": ("-", "delete", "deleting", "deleted", "red"),
+    "none": ("·", "leave as it is", "checking", "checked", "dim"),
+}
+"""For each action, in the order of summaries: its symbol, what it means, its present and past participle, its colour."""
+
+DESTRUCTIVE = ("replace", "delete")
+
+_REASONS = {
+    "removed": "no longer in the specs",
+    "upstream_changed": "what it reads changed",
+    "metadata_changed": "descriptions only",
+    "missing": "recorded, but not there",
+    "drifted": "not what was applied",
+    "requested": "asked for",
+}
+_IMPACTS = {"row_shape": "other rows", "unknown": "effect cannot be tied to columns"}
+_NAMED = 2
+_COLUMNS = 8
+
+
+def reason(change: Json) -> str:
+    """Why, in a few words; empty where the action says it already."""
+    code = str(change["reason"]["code"])
+    if code == "new":
+        return ""
+    if code not in {"changed", "upstream_changed"}:
+        return _REASONS.get(code, code)
+    parts = [_columns_short(change["columns"])] if change["columns"] else []
+    parts.extend(words for impact, words in _IMPACTS.items() if impact in change["impacts"])
+    if not parts and code == "changed":
+        parts = [_fields_short(change["fields"])]
+    return ", ".join(p for p in parts if p) or _REASONS.get(code, "")
+
+
+def _columns_short(columns: Sequence[Json]) -> str:
+    """``column `a` changed``, `3 columns changed, 1 added`."""
+    groups = _by_change(columns)
+    if len(groups) == 1:
+        ((change, names),) = groups.items()
+        if len(names) <= _NAMED:
+            return f"{'column' if len(names) == 1 else 'columns'} {' and '.join(f'`{n}`' for n in names)} {change}"
+    parts = [f"{len(names)} {change}" for change, names in groups.items()]
+    head, *rest = parts
+    number, _, word = head.partition(" ")
+    return ", ".join([f"{number} {'column' if number == '1' else 'columns'} {word}", *rest])
+
+
+def _fields_short(fields: Sequence[Json]) -> str:
+    names = list(dict.fromkeys(str(f["path"][0]) for f in fields if f["path"]))
+    return f"{some([f'`{n}`' for n in names], _NAMED)} changed" if names else ""
+
+
+def columns_long(columns: Sequence[Json], *, full: bool) -> str:
+    """`2 added (a, b), 1 removed (c)`; empty where the short form has named them all."""
+    groups = _by_change(columns)
+    if not groups or (len(groups) == 1 and len(next(iter(groups.values()))) <= _NAMED):
+        return ""
+    most = 0 if full else _COLUMNS
+    return ", ".join(f"{len(names)} {change} ({some(names, most)})" for change, names in groups.items())
+
+
+def _by_change(columns: Sequence[Json]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for change in ("added", "changed", "removed"):
+        if names := [str(c["name"]) for c in columns if c["change"] == change]:
+            found[change] = names
+    return found
+
+
+def cause(change: Json, *, full: bool) -> list[str]:
+    """Why something changes that nobody edited: the shortest chain, and how many more there are; all of them if `full`."""
+    chains = sorted((c for c in change["causes"] if len(c) > 1), key=lambda c: (len(c), c))
+    if change["direct"] or not chains:
+        return []
+    if full:
+        return [" → ".join(c) for c in chains]
+    more = f", and {len(chains) - 1} more" if len(chains) > 1 else ""
+    return [" → ".join(chains[0]) + more]
+
+
+def consequence(name: str) -> str:
+    """`reload online`."""
+    return name.replace("_", " ")
+
+
+def consequences(changes: Sequence[Json]) -> dict[str, list[str]]:
+    """For each consequence the addresses that have it, in the order of the plan."""
+    found: dict[str, list[str]] = {}
+    for name in ("backfill", "retrain", "redeploy", "reload_online", "recheck"):
+        if addresses := [str(c["address"]) for c in changes if name in c["consequences"]]:
+            found[consequence(name)] = addresses
+    return found
+
+
+def summary(plan: Json) -> str:
+    """`Plan: 1 to create, 2 to rebuild; 24 unchanged.`."""
+    counts = [f"{plan['summary'][a]} to {a}" for a in ACTIONS if a != "none" and plan["summary"].get(a)]
+    return f"Plan: {', '.join(counts) or 'nothing to do'}; {plan['unchanged']} unchanged."
+
+
+def nothing(plan: Json) -> str:
+    """What is said of an empty plan."""
+    if plan["skipped"]:
+        return "No changes in what was selected."
+    return "Nothing to destroy." if plan["destroy"] else "No changes. What exists matches the specs."
+
+
+def verdict(found: Json) -> str:
+    """``policy `x` forbids `a.b`: message``."""
+    verb = {"deny": "forbids", "approve": "wants an approval for", "warn": "warns of"}.get(
+        found["enforce"], found["enforce"]
+    )
+    teams = f" (by {' or '.join(found['approvers'])})" if found["approvers"] else ""
+    return f"policy `{found['policy']}` {verb} `{found['address']}`{teams}: {found['message']}"
+
+
+def kind_of(address: str) -> str:
+    """The kind in an address, for several of it."""
+    return plural(address.partition(".")[0]).replace("_", " ")
