@@ -114,11 +114,11 @@ class Session:
         return {str(r.address): physical_name(str(r.address), r.body) for r in self.compiled.desired if isinstance(r.body, Relation)}
 
     def _state(self) -> tuple[State, str | None]:
-        """The recorded state and its text; a new one where there is none."""
+        """The recorded state and its text; an empty one without lineage where there is none, so that a first plan is always the same."""
         text = self.backends.store.read()
         gathered = self.compiled.gathered
         if text is None:
-            return State(str(uuid.uuid4()), gathered.project.spec.name, gathered.environment), None
+            return State("", gathered.project.spec.name, gathered.environment), None
         try:
             state = decode(text)
         except StateError as error:
@@ -184,9 +184,7 @@ class Session:
         saved = decode_saved(text, path.name)
         if saved.plan.environment != self.environment:
             raise problem("stale-plan", f"the plan is for environment `{saved.plan.environment}`", help=f"give `-e {saved.plan.environment}`")
-        state, known = self._state()
-        refuse_stale(replace(saved.plan, lineage=state.lineage if known is None and saved.plan.serial == 0 else saved.plan.lineage,
-                             state_digest=state.digest if known is None and saved.plan.serial == 0 else saved.plan.state_digest), state)  # fmt: skip
+        refuse_stale(saved.plan, self._state()[0])
         return Planned(saved.plan, saved.desired, saved.artifacts)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
@@ -197,9 +195,8 @@ class Session:
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
         try:
             state, text = self._state()
-            if text is None:
-                state = replace(state, lineage=planned.plan.lineage)
             refuse_stale(planned.plan, state)
+            state = state if text is not None else replace(state, lineage=str(uuid.uuid4()))
             last = [text]
 
             def write(new: State) -> None:

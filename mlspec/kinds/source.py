@@ -155,7 +155,8 @@ class Source(Spec):
 
     def _from_scan(self, scope: Scope) -> Relation:
         scan = self._scan(scope)
-        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files)
+        named = () if dict(scan.options).get("header") != "false" else tuple(n for n, _ in scan.declared)  # told by their order
+        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files, named)
         rows = digest("scan", identity)
         columns = []
         select = exp.select()

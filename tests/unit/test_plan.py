@@ -151,6 +151,10 @@ EDITS = {
         sql("feature_view.habits", HABITS.replace("FROM clean", "FROM (SELECT * FROM clean) AS all_of_it")),
         [("feature_view.habits", "rebuild", "row_shape"), *BELOW],
     ),
+    "a label of a deployment": (
+        fields("deployment.big_live", labels={"tier": "gold"}),
+        [("deployment.big_live", "update", "contract")],
+    ),
     "a description is written": (
         fields("feature_view.clean", description="Paid orders"),
         [("feature_view.clean", "update", "metadata")],
@@ -233,6 +237,12 @@ def test_a_change_says_which_words_changed(root):
     assert [(f.path, f.before, f.after, f.cost) for f in change.fields] == [
         (("aggregations", "paid_7d", "window"), "7d", "8d", "rebuild")
     ]
+
+
+def test_labels_of_a_deployment_are_its_own_change(root):
+    planned = planned_after(root, fields("deployment.big_live", labels={"tier": "gold"}))
+    assert causes(planned, "deployment.big_live") == (True, {"deployment.big_live"})
+    assert [f.path for f in planned.changes[0].fields] == [("labels",)]
 
 
 def test_a_renamed_feature_is_one_column_out_and_one_in(root):
@@ -417,3 +427,19 @@ def test_of_two_applies_one_wins_and_the_other_is_told(root, wait):
     with Session(root) as session:
         assert session.state_lock() is None
         assert {r["address"] for r in session.state_list()} == {str(a) for a in session.compiled.desired.resources}
+
+
+def test_files_without_a_header_are_told_by_the_order_of_their_columns(root):
+    """Here the order of keys is the meaning: two columns that change places are other data."""
+    found = documents()
+    of(found, "source.people")["files"] = {"path": "people.csv", "header": False}
+    (root / "people.csv").write_text("1,2,3\n4,5,6\n")
+    people = of(found, "source.people")
+    people["columns"] = {"customer": "int64", "country": "string", "born": "int64"}
+    layered_project.write(root, found)
+    assert apply(root)[2].ok
+    people["columns"] = {"born": "int64", "country": "string", "customer": "int64"}
+    layered_project.write(root, found)
+    assert actions(plan(root))[0] == ("source.people", "rebuild")
+    assert apply(root)[2].ok
+    assert sorted(row["customer"] for row in read(root, "who")) == [3, 6]
