@@ -77,6 +77,7 @@ class Deployment(Spec):
     env: dict[str, str] = {}
     secrets: dict[str, SecretRef] = {}
     request: dict[ColumnName, Type] = {}
+    labels: Annotated[dict[str, str], OnChange.UPDATE] = {}  # they stand in the manifests
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         needed = self._needed(scope)

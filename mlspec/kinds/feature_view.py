@@ -75,7 +75,7 @@ class OnRequest(Part):
 def _named(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return {v: v for v in value}
-    return value
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 
 class FeatureView(Spec):
@@ -107,7 +107,7 @@ class FeatureView(Spec):
 
     def keys(self, scope: Scope) -> dict[str, ColumnType]:
         """The join keys of its entities, with their types."""
-        return {name: kind for e in self.entities for name, kind in scope.spec(e).keys.items()}
+        return {name: kind for e in self.entities for name, kind in sorted(scope.spec(e).keys.items())}
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 
@@ -330,7 +330,7 @@ class FeatureView(Spec):
         inputs = {n: Column(n, k, digest("request", n, str(k))) for n, k in self.on_request.inputs.items()}
         made: list[Column] = []
         problems: list[Diagnostic] = []
-        for name, text in self.on_request.features.items():
+        for name, text in sorted(self.on_request.features.items()):
             try:
                 node, kind, read = scope.expression(text, inputs, "on_request", "features", name)
             except Problems as error:

@@ -169,7 +169,8 @@ class DuckDB(SqlEngine):
         if not relation.unique:
             return
         keys = [column(n) for n in relation.unique]
-        known = [column(n).is_(exp.null()).not_() for n in relation.keys]
+        seen = dict.fromkeys((*relation.keys, relation.timing.event_time, relation.timing.available_time))
+        known = [column(n).is_(exp.null()).not_() for n in seen if n]  # a row without one of them never answers
         more = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))
         doubled = exp.select(*keys).from_(_table(DATA, version)).where(*known).group_by(*keys).having(more)
         found = connection.execute(doubled.limit(SAMPLE_ROWS).sql(DIALECT)).fetchall()
