@@ -13,33 +13,34 @@ from mlspec.apply.artifacts import export, rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
 from mlspec.apply.work import Bench
-from mlspec.backends.chosen import Backends, Choice
-from mlspec.backends.needs import needs
-from mlspec.backends.port import BackendError, CheckResult, LockInfo, Place, Rows, StepRun, Tools
+from mlspec.backends.chosen import Backends
+from mlspec.backends.port import CheckResult, LockInfo, Rows, StepRun, Tools
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, did_you_mean, known_names, problem
-from mlspec.base.registry import Registry
+from mlspec.base.registry import Registry, UnknownName
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.compile.question import question
-from mlspec.documents.project import PRIVATE, find_root
+from mlspec.documents.project import find_root
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.language.schema import all_schemas, kind_schema
 from mlspec.language.spec import Spec
 from mlspec.plan.change import Plan
-from mlspec.plan.diff import Estimate, Reality, Wish, make_plan
+from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
 from mlspec.plan.impact import Team, reviews
 from mlspec.plan.policy import Rule, verdicts
+from mlspec.plan.schema import plan_schema, state_schema
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
+from mlspec.world import PORTS, chosen_backends, reality, refuse_unsupported
 
 KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
-PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,7 @@ class Session:
     @cached_property
     def backends(self) -> Backends:
         """The backends of the environment."""
-        gathered = self.compiled.gathered
-        document, project = gathered.project.document, gathered.project.spec
-        chosen = getattr(project, "environments", {}).get(gathered.environment) or KINDS.get("project").model_fields[
-            "environments"].annotation.__args__[1]()  # type: ignore[union-attr]  # fmt: skip
-        choices = {}
-        for port in PORTS:
-            options = dict(getattr(chosen, port).model_dump())
-            path = ("environments", gathered.environment, port)
-            spans = {o: document.span((*path, o)) for o in options}
-            choices[port] = Choice(options.pop("type"), options, spans)
-        place = Place(self.root, self.root / PRIVATE, gathered.environment, project.name)
-        return Backends(choices, place)
+        return chosen_backends(self.compiled, self.root)
 
     @cached_property
     def _physical(self) -> dict[str, str]:
@@ -151,16 +141,16 @@ class Session:
         kinds: dict[str, int] = {}
         for address in self.compiled.gathered.bound:
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
 
     def plan(self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True) -> Planned:
         """What would change. Writes nothing."""
         compiled = self.compiled
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         state, _ = self._state()
         wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
-        plan = make_plan(compiled.desired, state, self._reality(state) if refresh else Reality(), wish)
+        plan = make_plan(compiled.desired, state, reality(state, self.backends) if refresh else Reality(), wish)
         return self._judged(plan, state)
 
     def _judged(self, plan: Plan, state: State) -> Planned:
@@ -230,7 +220,7 @@ class Session:
 
     def render(self, select: Sequence[str] = ()) -> Mapping[str, str]:
         """Every artifact of every backend, by path."""
-        self._refuse_unsupported()
+        refuse_unsupported(self.compiled, self.backends)
         chosen = self._chosen(select, None)
         return self._render(chosen or set(self.compiled.desired.resources))
 
@@ -300,6 +290,21 @@ class Session:
         if record is None or record.digest != self.compiled.desired.resources[address].digest:
             raise problem("not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`")
 
+    @staticmethod
+    def schema(what: str | None = None) -> dict[str, Any]:
+        """The JSON Schema of every document, of a kind, of a `plan` or of a `state`."""
+        if what == "plan":
+            return plan_schema()
+        if what == "state":
+            return state_schema()
+        if what is None:
+            return all_schemas(KINDS)
+        try:
+            return kind_schema(KINDS, what)
+        except UnknownName as error:
+            help_ = known_names(what, (*error.known, "plan", "state"), "schema")
+            raise problem("unknown-kind", f"unknown kind `{what}`", help=help_) from None
+
     # -- state -----------------------------------------------------------------------------------------------------------
 
     def state_list(self) -> list[dict[str, Any]]:
@@ -342,7 +347,7 @@ class Session:
     # -- pieces ----------------------------------------------------------------------------------------------------------
 
     def _address(self, text: str, state: State | None) -> Address:
-        known = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
+        known: dict[str, Address] = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
         if text not in known:
             raise problem("unknown-address", f"there is no `{text}`", help=did_you_mean(text, known) or "`mlspec show` lists what there is")
         return known[text]
@@ -351,33 +356,6 @@ class Session:
         chosen = {self._address(t, state) for t in texts}
         recorded = state.records if state else {}
         return frozenset(a for a in (*self.compiled.desired.resources, *recorded) if a in chosen or a.whole in chosen)
-
-    def _refuse_unsupported(self) -> None:
-        found = []
-        for resource in self.compiled.desired:
-            port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
-            if port is None:
-                continue
-            backend = self.backends.pipelines if port == "pipeline_target" else self.backends.deploys
-            for need, path in needs(resource.body):
-                if need not in backend.capabilities:
-                    message = f"the {port.replace('_', ' ')} `{self.backends.name(port)}` cannot honour `{'.'.join(str(p) for p in path)}` of `{resource.address}`"
-                    help_ = "remove it, or set it only in environments whose target can (`overrides`)"
-                    found.append(Diagnostic("unsupported-by-backend", message, self.compiled.span(resource.address, path), help=help_))
-        if found:
-            raise Problems(found)
-
-    def _reality(self, state: State) -> Reality:
-        observed = self.backends.engine.observe()
-        drifted = set()
-        for record in state:
-            outputs = record.outputs
-            if record.form == "service" and not self.backends.deploys.observe(outputs):
-                drifted.add(record.address)
-            if record.form == "workflow" and "model" in outputs and self.backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
-                drifted.add(record.address)
-        versions = {n: Estimate(s.rows, s.bytes) for n, s in observed.versions.items()}
-        return Reality(True, versions, observed.pointers, frozenset(drifted))
 
     def _rules(self) -> tuple[Rule, ...]:
         found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "policy"]
@@ -422,8 +400,3 @@ def _short(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code(workflow: Workflow) -> dict[str, str]:
     return {f"code:{path}": digest for s in workflow.steps if isinstance(s, CommandStep) for path, digest in s.code}
-
-
-def backend_problem(error: BackendError) -> Diagnostic:
-    """What a backend said, as a diagnostic."""
-    return Diagnostic(error.code, str(error), help=error.help)

@@ -81,7 +81,8 @@ class _Walk:
         resource = self.desired.resources[address]
         before = self.state.get(address)
         if change.reason == "metadata_changed" and before is not None:
-            record, notes = adopt(resource, before), ()
+            notes: tuple[str, ...] = ()
+            record = adopt(resource, before)
         else:
             record, notes = make(resource, change.action, self.bench, lambda line: self.tell(Progress(address, line)))
         with self.lock:

@@ -41,7 +41,8 @@ class Registry(Generic[T]):
     def get(self, name: str) -> type[T]:
         """The class in the file of that name. Raises UnknownName."""
         if name in _modules(self.package):
-            return _only_class(f"{self.package}.{name}", self.port)
+            found: type[T] = _only_class(f"{self.package}.{name}", self.port)  # type: ignore[arg-type]
+            return found
         for point in entry_points(group=self.group):
             if point.name == name:
                 loaded: type[T] = point.load()

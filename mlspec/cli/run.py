@@ -1,4 +1,4 @@
-"""Run a pipeline now, or the checks of a source, a feature view or a monitor, and show the results."""
+"""Train a model now, or run the checks of a source or a feature view, and show the results."""
 
 import argparse
 
@@ -8,16 +8,14 @@ from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import progress, results
 
 EXAMPLES = """\
-  mlspec run pipeline.train_delay           steps whose inputs are unchanged come from the cache
-  mlspec run pipeline.train_delay --force   every step anew
-  mlspec run source.flights                 its checks; exit 1 when one of severity error fails
+  mlspec run model.flight_delay   train it; steps whose inputs are unchanged come from the cache
+  mlspec run source.flights       its checks; exit 1 when one of severity error fails
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to run."""
-    parser.add_argument("address", metavar="ADDRESS", help="`kind.name` of a pipeline, or of something with checks")
-    parser.add_argument("--force", action="store_true", help="do not use results of earlier runs")
+    parser.add_argument("address", metavar="ADDRESS", help="`kind.name` of a model, or of something with checks")
     add_format(parser)
 
 
@@ -27,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
         with events.Narrator(progress(args.no_color)) as narrator:
-            ran = session.run(args.address, on_event=narrator, force=args.force)
+            ran = session.run(args.address, on_event=narrator)
     screen = results(args.no_color)
     if args.format == "json":
         screen.data(as_json(ran))

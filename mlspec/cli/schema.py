@@ -2,7 +2,6 @@
 
 import argparse
 
-from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import results
 
@@ -21,7 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it."""
-    with open_session(args) as session:
-        found = session.schema(args.what)
+    from mlspec.session import Session  # noqa: PLC0415 - start-up time: it brings pydantic, sqlglot and a YAML parser
+
+    found = Session.schema(args.what)
     results(args.no_color).data(as_json(found))
     return 0

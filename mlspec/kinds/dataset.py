@@ -34,7 +34,9 @@ class Labels(Part):
     """
 
     sql: Sql
-    label: Annotated[tuple[ColumnName, ...], BeforeValidator(_list), Field(min_length=1)]
+    label: Annotated[
+        tuple[ColumnName, ...], BeforeValidator(_list, json_schema_input_type=str | list[str]), Field(min_length=1)
+    ]
     event_time: ColumnName = "event_time"
     available_time: ColumnName | None = None
 
@@ -89,7 +91,7 @@ class Dataset(Spec):
     """A training dataset: the rows of the labels, neither more nor fewer, with the features of a set."""
 
     feature_set: Annotated[Ref[FeatureSet], OnChange.REBUILD]
-    labels: Annotated[Labels, OnChange.REBUILD]
+    labels: Annotated[Labels, OnChange.REBUILD]  # type: ignore[assignment]  # of training data, labels are the answers
     time_range: Annotated[TimeRange, OnChange.REBUILD] | None = None
     split: Annotated[Split, OnChange.REBUILD] | None = None
     sample: Annotated[Sample, OnChange.REBUILD] | None = None

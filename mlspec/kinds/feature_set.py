@@ -50,7 +50,7 @@ class Chosen:
 class FeatureSet(Spec):
     """The features that a model is trained on and asked with, in order, each as `view__feature`."""
 
-    features: Annotated[tuple[Annotated[Feature, BeforeValidator(_feature), PlainSerializer(str)], ...], OnChange.REPLACE, Field(min_length=1)]
+    features: Annotated[tuple[Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=str), PlainSerializer(str)], ...], OnChange.REPLACE, Field(min_length=1)]
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         names = [c.name for c in self.chosen(scope)]

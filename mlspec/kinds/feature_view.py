@@ -33,7 +33,7 @@ def _window(value: Any) -> Any:
     return None if value == "all" else Duration.parse(value)
 
 
-Window = Annotated[Duration | None, BeforeValidator(_window)]
+Window = Annotated[Duration | None, BeforeValidator(_window, json_schema_input_type=Literal["all"] | Duration)]
 """A duration, or `all`: everything so far."""
 
 
@@ -86,7 +86,9 @@ class FeatureView(Spec):
     source: Annotated[Ref[Source], OnChange.REBUILD] | None = None
     aggregations: Annotated[tuple[Aggregation, ...], OnChange.REBUILD] = ()
     windows: Annotated[tuple[Window, ...], OnChange.REBUILD] = ()
-    latest: Annotated[dict[ColumnName, str], BeforeValidator(_named), OnChange.REBUILD] = {}
+    latest: Annotated[
+        dict[ColumnName, str], BeforeValidator(_named, json_schema_input_type=list[str] | dict[str, str]), OnChange.REBUILD
+    ] = {}
     sql: Annotated[Sql, OnChange.REBUILD] | None = None
     on_request: Annotated[OnRequest, OnChange.REBUILD] | None = None
     event_time: Annotated[ColumnName, OnChange.REBUILD] | None = None

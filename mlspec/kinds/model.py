@@ -38,7 +38,9 @@ class Model(Spec):
     """A version is known by the digest of its dataset, its code, its parameters and the environment of its steps."""
 
     feature_set: Annotated[Ref[FeatureSet], OnChange.REBUILD]
-    label: Annotated[tuple[ColumnName, ...], BeforeValidator(_list), Field(min_length=1)]
+    label: Annotated[
+        tuple[ColumnName, ...], BeforeValidator(_list, json_schema_input_type=str | list[str]), Field(min_length=1)
+    ]
     framework: Literal["sklearn", "xgboost", "lightgbm", "pytorch", "onnx", "custom"]
     output: dict[ColumnName, Type] = {}
     pipeline: Annotated[Ref[Pipeline], OnChange.REBUILD]

@@ -48,7 +48,7 @@ class Monitor(Spec):
     reference: Literal["training"] | Ref[Dataset] | None = None
     window: Duration | None = None
     threshold: Threshold
-    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule)]
+    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule, json_schema_input_type=str | ScheduleSpec)]
     severity: Literal["info", "warn", "error"] = "error"
     route: Annotated[tuple[str, ...], OnChange.UPDATE] = ()
     outcomes: Ref[Source] | None = None

@@ -145,7 +145,7 @@ class Pipeline(Spec):
 
     parameters: dict[Name, Parameter] = {}
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
-    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule)] | None = None
+    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 

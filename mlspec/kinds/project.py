@@ -20,7 +20,7 @@ def _choice(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-Backend = Annotated[Choice, BeforeValidator(_choice)]
+Backend = Annotated[Choice, BeforeValidator(_choice, json_schema_input_type=str | Choice)]
 
 
 class Environment(Part):
@@ -44,3 +44,7 @@ class Project(Spec):
     default_environment: Name | None = None
     environments: dict[Name, Environment] = {}
     defaults: Annotated[dict[Name, dict[str, Any]], OnChange.METADATA] = {}
+
+    def environment(self, name: str) -> Environment:
+        """An environment by name; the embedded backends where none is declared."""
+        return self.environments.get(name, Environment())

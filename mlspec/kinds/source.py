@@ -59,10 +59,10 @@ def _files(value: Any) -> Any:
 class Source(Spec):
     """Where rows are (`files`, `table` or `query`), what columns they have, and when a row became known."""
 
-    files: Annotated[SourceFiles, BeforeValidator(_files), OnChange.REBUILD] | None = None
+    files: Annotated[SourceFiles, BeforeValidator(_files, json_schema_input_type=str | SourceFiles), OnChange.REBUILD] | None = None
     table: Annotated[str, OnChange.REBUILD, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
     query: Annotated[Sql, OnChange.REBUILD] | None = None
-    columns: dict[ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded)]] = {}
+    columns: dict[ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded, json_schema_input_type=Type | SourceColumn)]] = {}
     event_time: ColumnName | None = None
     available_time: str | None = None
     tie_break: ColumnName | None = None

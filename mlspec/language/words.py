@@ -24,8 +24,7 @@ _CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 def wrong(code: str, message: str, **context: object) -> PydanticCustomError:
     """A validation error with a code of ours."""
-    shown = {k: v for k, v in context.items()}
-    return PydanticCustomError(code, message, shown)  # type: ignore[arg-type]
+    return PydanticCustomError(code, message, dict(context))
 
 
 def _name(text: str) -> str:
@@ -144,7 +143,7 @@ def _instant(value: Any) -> str:
     return aware.astimezone(dt.UTC).isoformat()
 
 
-Instant = Annotated[str, BeforeValidator(_instant)]
+Instant = Annotated[str, BeforeValidator(_instant, json_schema_input_type=str)]
 """A moment, in ISO 8601; without a zone it is UTC."""
 
 
@@ -184,6 +183,6 @@ def _quantity(value: Any) -> str:
     return text
 
 
-Quantity = Annotated[str, BeforeValidator(_quantity)]
+Quantity = Annotated[str, BeforeValidator(_quantity, json_schema_input_type=str | int | float)]
 
 Text = Annotated[str, PlainSerializer(lambda text: text.strip())]

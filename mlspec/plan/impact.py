@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
+from mlspec.base.dag import upstream
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.change import Action, Change, Impact, Review
@@ -67,8 +68,8 @@ def _plain_chains(
 
 
 def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed: set[str]) -> set[str]:
-    """The changed resources that are met first on the way up, through those that do not change."""
-    found: set[str] = set()
+    """The changed resources that are met first on the way up, through those that do not change; none above another."""
+    found: set[Address] = set()
     seen: set[Address] = set()
     todo = list(resource.parents)
     while todo:
@@ -77,10 +78,12 @@ def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed:
             continue
         seen.add(parent)
         if str(parent) in changed:
-            found.add(str(parent))
+            found.add(parent)
         elif parent in resources:
             todo.extend(resources[parent].parents)
-    return found
+    parents = {a: r.parents for a, r in resources.items()}
+    higher = {a for one in found for a in upstream(parents, parents.get(one, ()))}
+    return {str(a) for a in found - higher}
 
 
 @dataclass(frozen=True)

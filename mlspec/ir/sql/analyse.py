@@ -146,7 +146,7 @@ def _real_tables(tree: exp.Query) -> list[exp.Table]:
 
 
 def _check_columns(tree: exp.Query, tables: Mapping[str, tuple[str, Relation]]) -> None:
-    problems = []
+    problems: list[SqlProblem] = []
     for scope in traverse_scope(tree):
         if not isinstance(scope.expression, exp.Select):
             continue

@@ -160,5 +160,5 @@ def _whole(scope: Scope, tables: Mapping[str, tuple[str, Relation]]) -> Shape:
     origins = frozenset(
         Origin(a, c.name) for a, r in (tables[n] for n in sorted(named)) for c in r.columns if c.name in used
     )
-    names = [s.alias_or_name for s in tree.selects]
+    names = [s.alias_or_name for s in tree.selects] if isinstance(tree, exp.Query) else []
     return Shape({n: digest(rows, n) for n in names}, dict.fromkeys(names, origins), rows, unknown=True)

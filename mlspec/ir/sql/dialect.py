@@ -67,7 +67,9 @@ def column(name: str, table: str = "") -> exp.Column:
 def table(address: str, alias: str = "") -> exp.Table:
     """A relation by its address, as canonical queries name it."""
     node = exp.Table(this=exp.to_identifier(address, quoted=True))
-    return exp.alias_(node, alias, table=True, quoted=True) if alias else node
+    if alias:
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    return node
 
 
 def interval(microseconds: int) -> exp.Interval:

@@ -62,7 +62,7 @@ def _over_spine(node: exp.Expr) -> exp.Expr:
 
 
 def _joined(select: exp.Select, lookup: Lookup, alias: str, time: str) -> exp.Select:
-    on = [exp.EQ(this=column(ours, "__s"), expression=column(theirs, alias)) for theirs, ours in lookup.keys]
+    on: list[exp.Expr] = [exp.EQ(this=column(ours, "__s"), expression=column(theirs, alias)) for theirs, ours in lookup.keys]
     rows = exp.alias_(_rows(lookup).subquery(), alias, table=True, quoted=True)
     if not lookup.relation.timing.event_time:
         return select.join(rows, on=exp.and_(*on), join_type="LEFT")

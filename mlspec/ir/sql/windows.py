@@ -6,7 +6,7 @@ or from that moment on (boundary inclusive: `(t - w, t]`), until the next one. A
 then needs no more than the last row before `t`. docs/semantics.md has the pictures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -191,7 +191,7 @@ def _added(span: _Span, value: str) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=counts, true=column(value))], default=exp.Literal.number(0))
 
 
-def _point(keys: Sequence[str], at: exp.Expr, adds: dict[str, exp.Expr]) -> exp.Select:
+def _point(keys: Sequence[str], at: exp.Expr, adds: Mapping[str, exp.Expr]) -> exp.Select:
     select = exp.select(*[column(k) for k in keys], exp.alias_(at, "__at", quoted=True))
     return select.select(*[exp.alias_(node, name, quoted=True) for name, node in adds.items()]).from_("__events")
 
@@ -242,7 +242,7 @@ def _aggregated(aggregate: Aggregate, index: int) -> exp.Expr:
     span = _Span(aggregate.offset, aggregate.window)
     time = column("__time", "__e")
     began = exp.LTE(this=exp.Add(this=time.copy(), expression=interval(span.offset)), expression=column("__at", "__p"))
-    inside = began
+    inside: exp.Expr = began
     if span.window:
         end = exp.Add(this=time.copy(), expression=interval(span.offset + span.window))
         inside = exp.and_(began, exp.GT(this=end, expression=column("__at", "__p")))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from mlspec.backends.port import BackendError
 from mlspec.base.dag import Cycle, in_order
+from mlspec.ir.condition import ConditionProblem, compile_condition
+from mlspec.ir.condition import holds as condition_holds
 from mlspec.ir.workflow import CommandStep, RegisterStep, Step, Workflow
 
 _METRICS = re.compile(r"""\bmetrics\s*(?:\.\s*(\w+)|\[\s*(['"])(\w+)\2\s*\])""")
@@ -28,34 +30,25 @@ def check_conditions(workflow: Workflow) -> None:
     """Refuse a condition that cannot be read, before anything runs."""
     for step in workflow.steps:
         if isinstance(step, CommandStep) and step.when:
-            import cel  # noqa: PLC0415 - a native library that most workflows do not need
-
             try:
-                cel.compile(step.when)
-            except ValueError as error:
-                raise _refuse(step, str(error).splitlines()[0]) from error
+                compile_condition(step.when)
+            except ConditionProblem as error:
+                raise _refuse(step, str(error)) from error
 
 
 def holds(step: CommandStep, workflow: Workflow, metrics: Metrics) -> bool:
     """Evaluate the condition of a step; none is true. All metrics are doubles. Raises BackendError."""
     if not step.when:
         return True
-    import cel  # noqa: PLC0415 - as above
-
     known = {
         "metrics": {name: dict(values) for name, values in metrics.items()},
         "parameters": {name: json.loads(text) for name, text in workflow.parameters},
     }
     try:
-        answer = cel.evaluate(step.when, known)
-    except KeyError as error:
+        return condition_holds(step.when, known)
+    except ConditionProblem as error:
         there = ", ".join(sorted(f"`metrics.{s}.{m}`" for s, found in metrics.items() for m in found)) or "no metrics"
-        raise _refuse(step, f"there is no {error}; there is {there}") from error
-    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
-        raise _refuse(step, str(error).splitlines()[0]) from error
-    if not isinstance(answer, bool):
-        raise _refuse(step, f"it gives `{answer}`, not true or false")
-    return answer
+        raise _refuse(step, f"{error}; there is {there}") from error
 
 
 def _named(step: Step) -> set[str]:

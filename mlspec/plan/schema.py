@@ -1,0 +1,59 @@
+"""JSON Schema of what `mlspec plan --format json` prints, and of the state."""
+
+from typing import Any
+
+from mlspec.plan.change import FORMAT_VERSION, Action, Consequence, Impact
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+_FLAG = {"type": "boolean"}
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _list(item: Any) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+def _one_of(values: Any) -> dict[str, Any]:
+    return {"enum": list(values)}
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema of a plan in JSON, format version 1."""
+    field = _object(path=_list(_TEXT), before={}, after={}, cost=_TEXT)
+    column = _object(name=_TEXT, change=_one_of(("added", "removed", "changed")))
+    change = _object(
+        address=_TEXT, form=_one_of(("relation", "workflow", "service", "check", "fact")), action=_one_of(a.word for a in Action),
+        symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
+        impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
+        fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
+        estimate={"anyOf": [{"type": "null"}, _object(rows=_COUNT, bytes=_COUNT)]}, tags=_list(_TEXT),
+    )  # fmt: skip
+    review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT))
+    verdict = _object(policy=_TEXT, enforce=_one_of(("deny", "approve", "warn")), address=_TEXT, message=_TEXT, approvers=_list(_TEXT))
+    plan = _object(
+        format_version={"const": FORMAT_VERSION}, project=_TEXT, environment=_TEXT,
+        state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
+        unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
+        verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
+    )  # fmt: skip
+    return {"$schema": DRAFT, "title": "mlspec plan", **plan}
+
+
+def state_schema() -> dict[str, Any]:
+    """The schema of a state file, format version 1."""
+    words = {"type": "object"}
+    record = _object(
+        address=_TEXT, form=_TEXT, digest=_TEXT, backend=_TEXT, columns={"type": "object", "additionalProperties": _TEXT},
+        rows_digest=_TEXT, words=words, about=words, parents=_list(_TEXT), owner=_TEXT, protect=_FLAG, outputs=words,
+    )  # fmt: skip
+    record["required"] = ["form", "digest"]
+    state = _object(
+        format_version={"const": 1}, lineage=_TEXT, project=_TEXT, environment=_TEXT, serial=_COUNT,
+        records={"type": "object", "additionalProperties": record},
+    )  # fmt: skip
+    return {"$schema": DRAFT, "title": "mlspec state", **state}

@@ -1,0 +1,63 @@
+"""The world of an environment: the backends that it has chosen, what they cannot do, and what is really there."""
+
+from pathlib import Path
+from typing import Any
+
+from mlspec.backends.chosen import Backends, Choice
+from mlspec.backends.needs import needs
+from mlspec.backends.port import Place
+from mlspec.base.diag import Diagnostic, Problems
+from mlspec.compile.project import Compiled
+from mlspec.documents.project import PRIVATE
+from mlspec.plan.change import Estimate
+from mlspec.plan.diff import Reality
+from mlspec.state.model import State
+
+PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
+
+
+def chosen_backends(compiled: Compiled, root: Path) -> Backends:
+    """The backends that the environment names, or the embedded ones."""
+    gathered = compiled.gathered
+    document, project = gathered.project.document, gathered.project.spec
+    chosen: Any = project.environment(gathered.environment)  # type: ignore[attr-defined]
+    choices = {}
+    for port in PORTS:
+        options = dict(getattr(chosen, port).model_dump())
+        path = ("environments", gathered.environment, port)
+        spans = {name: document.span((*path, name)) for name in options}
+        choices[port] = Choice(options.pop("type"), options, spans)
+    return Backends(choices, Place(root, root / PRIVATE, gathered.environment, project.name))
+
+
+def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
+    """Raise Problems for every field that the target of its resource cannot honour."""
+    found = []
+    for resource in compiled.desired:
+        port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
+        if port is None:
+            continue
+        backend = backends.pipelines if port == "pipeline_target" else backends.deploys
+        for need, path in needs(resource.body):
+            if need not in backend.capabilities:
+                field = ".".join(str(p) for p in path)
+                message = f"the {port.replace('_', ' ')} `{backends.name(port)}` cannot honour `{field}` of `{resource.address}`"
+                help_ = "remove it, or set it only in environments whose target can (`overrides`)"
+                found.append(Diagnostic("unsupported-by-backend", message, compiled.span(resource.address, path), help=help_))
+    if found:
+        raise Problems(found)
+
+
+def reality(state: State, backends: Backends) -> Reality:
+    """What is really there of what the state believes."""
+    observed = backends.engine.observe()
+    drifted = set()
+    for record in state:
+        outputs = record.outputs
+        if record.form == "service" and not backends.deploys.observe(outputs):
+            drifted.add(record.address)
+        if record.form == "workflow" and "model" in outputs:
+            if backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
+                drifted.add(record.address)
+    versions = {name: Estimate(size.rows, size.bytes) for name, size in observed.versions.items()}
+    return Reality(True, versions, observed.pointers, frozenset(drifted))
