@@ -14,7 +14,9 @@ def write_starter(folder: Path, template: str = "starter") -> tuple[str, ...]:
     """Write the files into a new or empty folder; their paths. Raises Problems."""
     known = sorted(t.name for t in _TEMPLATES.iterdir() if t.is_dir() and not t.name.startswith("_"))
     if template not in known:
-        raise problem("unknown-template", f"there is no template `{template}`", help=known_names(template, known, "template"))
+        raise problem(
+            "unknown-template", f"there is no template `{template}`", help=known_names(template, known, "template")
+        )
     if folder.exists() and not folder.is_dir():
         raise problem("folder-not-empty", f"`{folder}` is a file", help="name a new or an empty folder")
     if folder.is_dir() and any(folder.iterdir()):

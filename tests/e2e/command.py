@@ -1,10 +1,13 @@
 """The command line, run as people run it: in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,5 +43,17 @@ def lives_and_dies(folder: Path) -> None:
     mlspec(folder, "apply", "--auto-approve")
     mlspec(folder, "plan", "--detailed-exitcode")
     mlspec(folder, "destroy", "--auto-approve")
-    assert mlspec(folder, "state", "list", "--format", "json").out.strip() in {"[]", ""}
-    assert not list((folder / "deploy").rglob("*.yaml"))
+    assert nothing_is_left(folder)
+
+
+def nothing_is_left(folder: Path) -> bool:
+    """Whether neither state nor warehouse nor registry nor any rendered file remembers the project."""
+    recorded = json.loads(mlspec(folder, "state", "list", "--format", "json").out)["records"]
+    models = [p for p in (folder / ".mlspec" / "models").glob("*") if p.is_dir()]
+    return not (recorded or models or _tables(folder) or (folder / "deploy").exists())
+
+
+def _tables(folder: Path) -> list[str]:
+    with duckdb.connect(str(folder / ".mlspec" / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    return [name for (name,) in found if not name.startswith("_")]  # its own records of versions, pointers and checks
