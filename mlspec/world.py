@@ -9,6 +9,8 @@ from mlspec.backends.port import Place
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Estimate
 from mlspec.plan.diff import Reality
 from mlspec.state.model import State
@@ -48,7 +50,7 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
         raise Problems(found)
 
 
-def reality(state: State, backends: Backends) -> Reality:
+def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
     """What is really there of what the state believes."""
     observed = backends.engine.observe()
     drifted = set()
@@ -60,4 +62,6 @@ def reality(state: State, backends: Backends) -> Reality:
             if backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
                 drifted.add(record.address)
     versions = {name: Estimate(size.rows, size.bytes) for name, size in observed.versions.items()}
-    return Reality(True, versions, observed.pointers, frozenset(drifted))
+    trained = {r.body.register.model: r.body.version for r in desired if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register}
+    models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
+    return Reality(True, versions, observed.pointers, frozenset(drifted), models)

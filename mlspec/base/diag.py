@@ -48,10 +48,10 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
 
     @property
-    def place(self) -> tuple[str, int, int, str]:
+    def place(self) -> tuple[str, int, int, str, str]:
         """Where it is shown in a sorted list."""
         span = self.span or Span("")
-        return (span.file, span.line, span.column, self.code)
+        return (span.file, span.line, span.column, self.code, self.message)
 
 
 class Problems(Exception):

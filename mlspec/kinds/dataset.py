@@ -98,7 +98,7 @@ class Dataset(Spec):
     format: Literal["parquet", "csv"] = "parquet"
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
-        self.relation(scope)
+        scope.relation(self.address)
         yield from ()
 
     def relation(self, scope: Scope) -> Relation:

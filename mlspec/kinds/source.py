@@ -79,7 +79,7 @@ class Source(Spec):
         if self.query is None and not self.columns:
             yield scope.error("missing-field", f"source `{self.name}` declares no `columns`", "name", help="declare each column with its type")
             return
-        relation = self.relation(scope)
+        relation = scope.relation(self.address)
         for field in ("event_time", "tie_break"):
             yield from self._column(scope, relation, getattr(self, field), field)
         for index, name in enumerate(self.keys):

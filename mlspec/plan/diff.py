@@ -28,6 +28,8 @@ class Reality:
     versions: Mapping[str, Estimate] = field(default_factory=dict)
     pointers: Mapping[str, str] = field(default_factory=dict)
     drifted: frozenset[Address] = frozenset()
+    models: frozenset[str] = frozenset()
+    """Model versions that are registered already."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ def _action(resource: Resource, record: Record) -> Action:
 
 
 def _made(resource: Resource, reality: Reality, action: Action) -> Action:
-    """A version that is there already needs no building."""
+    """A version that is there already needs no building, and no training."""
+    if isinstance(resource.body, Workflow) and resource.body.version in reality.models and action in {Action.CREATE, Action.REBUILD}:
+        return Action.REPOINT
     if isinstance(resource.body, Relation) and _version(resource) in reality.versions and action is not Action.REPLACE:
         return Action.REPOINT
     return action

@@ -47,10 +47,10 @@ def point_in_time(
     for index, lookup in enumerate(lookups):
         alias = f"__f{index}"
         final = _joined(final, lookup, alias, spine.time)
-        final = final.select(*[exp.alias_(_feature(lookup, f, alias, spine.time), name, quoted=True) for f, name in lookup.features])
+        final = final.select(*[exp.alias_(_feature(lookup, f, alias, spine.time), name, quoted=True) for f, name in lookup.features], copy=False)
     for name, node in {**computed, **extra}.items():
-        final = final.select(exp.alias_(_over_spine(node), name, quoted=True))
-    return final.with_("__spine", as_=numbered).order_by(column(ROW, "__s"))
+        final = final.select(exp.alias_(_over_spine(node), name, quoted=True), copy=False)
+    return final.with_("__spine", as_=numbered, copy=False).order_by(column(ROW, "__s"))
 
 
 def _over_spine(node: exp.Expr) -> exp.Expr:
@@ -77,13 +77,13 @@ def _rows(lookup: Lookup) -> exp.Select:
     keys = [theirs for theirs, _ in lookup.keys]
     wanted = [exp.alias_(column(f), f"__v{i}", quoted=True) for i, (f, _) in enumerate(lookup.features)]
     select = exp.select(*[column(k) for k in keys], exp.alias_(exp.true(), "__found", quoted=True), *wanted)
-    select = select.from_(table(lookup.address))
+    select = select.from_(table(lookup.address), copy=False)
     if not timing.event_time:
         return select
     known = column(timing.available_time or timing.event_time)
-    select = select.select(exp.alias_(column(timing.event_time), "__event", quoted=True), exp.alias_(known, "__known", quoted=True))
+    select = select.select(exp.alias_(column(timing.event_time), "__event", quoted=True), exp.alias_(known, "__known", quoted=True), copy=False)
     needed = dict.fromkeys((timing.event_time, timing.available_time or timing.event_time))
-    select = select.where(*[column(n).is_(exp.null()).not_() for n in needed])
+    select = select.where(*[column(n).is_(exp.null()).not_() for n in needed], copy=False)
     if timing.available_time or timing.tie_break:
         select.set("qualify", exp.Qualify(this=_newest(keys, relation)))
     return select

@@ -93,9 +93,9 @@ def _read(events: Events, values: Sequence[exp.Expr]) -> exp.Select:
     """The rows that can count at all: known keys, known times; with the values that are aggregated."""
     needed = [*events.keys, events.time, *([events.available] if events.available else [])]
     select = exp.select(*[column(k) for k in events.keys])
-    select = select.select(exp.alias_(column(events.time), "__time", quoted=True))
-    select = select.select(exp.alias_(column(events.available or events.time), "__available", quoted=True))
-    select = select.select(*values)
+    select = select.select(exp.alias_(column(events.time), "__time", quoted=True), copy=False)
+    select = select.select(exp.alias_(column(events.available or events.time), "__available", quoted=True), copy=False)
+    select = select.select(*values, copy=False)
     return select.from_(table(events.address)).where(*[column(n).is_(exp.null()).not_() for n in needed])
 
 
@@ -147,8 +147,8 @@ def _running_sums(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select
     rows = _read(events, [exp.alias_(node, name, quoted=True) for name, node in values.values()])
     points = _points(events.keys, wanted)
     grouped = exp.select(*[column(k) for k in events.keys], column("__at"))
-    grouped = grouped.select(*[exp.alias_(exp.func("SUM", column(r)), r, quoted=True) for r in wanted.values()])
-    grouped = grouped.from_("__points").group_by(*[column(k) for k in events.keys], column("__at"))
+    grouped = grouped.select(*[exp.alias_(exp.func("SUM", column(r)), r, quoted=True) for r in wanted.values()], copy=False)
+    grouped = grouped.from_("__points").group_by(*[column(k) for k in events.keys], column("__at"), copy=False)
     running = exp.select(*[column(k) for k in events.keys], column("__at"))
     for name in wanted.values():
         over = exp.Window(
@@ -156,13 +156,13 @@ def _running_sums(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select
             partition_by=[column(k) for k in events.keys],
             order=exp.Order(expressions=[exp.Ordered(this=column("__at"), nulls_first=False)]),
         )
-        running = running.select(exp.alias_(over, name, quoted=True))
-    running = running.from_("__changes")
+        running = running.select(exp.alias_(over, name, quoted=True), copy=False)
+    running = running.from_("__changes", copy=False)
     final = exp.select(*[column(k) for k in events.keys], exp.alias_(column("__at"), "event_time", quoted=True))
-    final = final.select(*[exp.alias_(_value(a, u), a.name, quoted=True) for a, u in zip(aggregates, uses, strict=True)])
-    final = final.from_("__running")
+    final = final.select(*[exp.alias_(_value(a, u), a.name, quoted=True) for a, u in zip(aggregates, uses, strict=True)], copy=False)
+    final = final.from_("__running", copy=False)
     return (
-        final.with_("__events", as_=rows).with_("__points", as_=points).with_("__changes", as_=grouped).with_("__running", as_=running)
+        final.with_("__events", as_=rows, copy=False).with_("__points", as_=points, copy=False).with_("__changes", as_=grouped, copy=False).with_("__running", as_=running, copy=False)
     )
 
 
@@ -228,13 +228,13 @@ def _by_join(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select:
     distinct = exp.select(*[column(k) for k in events.keys], column("__at")).distinct().from_("__points")
     final = exp.select(*[column(k, "__p") for k in events.keys], exp.alias_(column("__at", "__p"), "event_time", quoted=True))
     for index, aggregate in enumerate(aggregates):
-        final = final.select(exp.alias_(_aggregated(aggregate, index), aggregate.name, quoted=True))
+        final = final.select(exp.alias_(_aggregated(aggregate, index), aggregate.name, quoted=True), copy=False)
     same = [exp.EQ(this=column(k, "__p"), expression=column(k, "__e")) for k in events.keys]
     known = exp.LTE(this=column("__available", "__e"), expression=column("__at", "__p"))
-    final = final.from_(exp.alias_(exp.to_table("__moments"), "__p", table=True))
-    final = final.join(exp.alias_(exp.to_table("__events"), "__e", table=True), on=exp.and_(*same, known), join_type="LEFT")
-    final = final.group_by(*[column(k, "__p") for k in events.keys], column("__at", "__p"))
-    return final.with_("__events", as_=rows).with_("__points", as_=points).with_("__moments", as_=distinct)
+    final = final.from_(exp.alias_(exp.to_table("__moments"), "__p", table=True), copy=False)
+    final = final.join(exp.alias_(exp.to_table("__events"), "__e", table=True), on=exp.and_(*same, known), join_type="LEFT", copy=False)
+    final = final.group_by(*[column(k, "__p") for k in events.keys], column("__at", "__p"), copy=False)
+    return final.with_("__events", as_=rows, copy=False).with_("__points", as_=points, copy=False).with_("__moments", as_=distinct, copy=False)
 
 
 def _aggregated(aggregate: Aggregate, index: int) -> exp.Expr:
