@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from command import REPOSITORY, lives_and_dies, mlspec, nothing_is_left
+from tests.e2e.command import REPOSITORY, lives_and_dies, mlspec, nothing_is_left
 
 EXAMPLES = sorted(p.parent.name for p in (REPOSITORY / "examples").glob("*/mlspec.yaml"))
 
@@ -72,12 +72,17 @@ class TestChurn:
         assert (churn / "deploy/dev/buys_again/hpa.yaml").is_file()
 
 
+@pytest.fixture(scope="module")
+def loans(tmp_path_factory):
+    made = copied("two_environments", tmp_path_factory.mktemp("loans") / "loans")
+    mlspec(made, "apply", "--auto-approve")
+    return made
+
+
 class TestTwoEnvironments:
     @pytest.fixture
-    def folder(self, tmp_path):
-        made = copied("two_environments", tmp_path / "loans")
-        mlspec(made, "apply", "--auto-approve")
-        return made
+    def folder(self, loans, tmp_path):
+        return shutil.copytree(loans, tmp_path / "loans")
 
     def test_the_first_plan_of_prod_only_points_to_what_is_there(self, folder):
         found = plan(folder, "-e", "prod")

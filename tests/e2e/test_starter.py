@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from command import lives_and_dies, mlspec
+from tests.e2e.command import lives_and_dies, mlspec
 
 from mlspec.base.diag import Problems
 from mlspec.session import Session
