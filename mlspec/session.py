@@ -34,6 +34,7 @@ from mlspec.plan.change import Action, Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
 from mlspec.plan.schema import plan_schema, state_schema
+from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
 from mlspec.world import PORTS, chosen_backends, reality, refuse_unsupported
@@ -128,6 +129,11 @@ class Session:
         return state, text
 
     # -- verbs -----------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def init(folder: Path, template: str = "starter") -> tuple[str, ...]:
+        """Write a project to begin with into a new or empty folder; the paths of its files."""
+        return write_starter(folder, template)
 
     def validate(self) -> Validated:
         """Check everything that can be known without running anything."""

@@ -340,7 +340,7 @@ class _Joins:
         relation = self.scope.relation(one.view)
         timing = relation.timing
         times = [c.digest for n in (timing.event_time, timing.available_time, timing.tie_break) if n and (c := relation.column(n))]
-        keys = [(k, self.rows[k].digest, c.digest) for k in spec.keys(self.scope) if (c := relation.column(k))]
+        keys = [(k, self.rows[k].digest, c.digest) for k in sorted(spec.keys(self.scope)) if (c := relation.column(k))]
         return digest(one.column.digest, times, timing.boundary, timing.ttl, keys, one.column.empty)
 
 

@@ -157,7 +157,8 @@ class Source(Spec):
         if problems := list(self._folded(scope)):
             raise Problems(problems)
         scan = self._scan(scope)
-        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files)
+        by_position = [n for n, _ in scan.declared] if ("header", "false") in scan.options else []
+        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files, by_position)
         rows = digest("scan", identity)
         columns = []
         select = exp.select()
