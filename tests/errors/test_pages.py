@@ -30,6 +30,7 @@ TOLD_ONLY = {
     "file-not-usable": "an option of the command line",
     "files-changed": "a race between plan and apply",
     "file-too-large": "the page would have eight million bytes",
+    "folder-not-empty": "said by `init`, before there is a project",
     "gate-failed": "a whole training run for one line; the local runner's own tests have it",
     "no-image": "the tests of the Kubernetes target have it",
     "not-approved": "a question on a terminal",
@@ -59,6 +60,7 @@ TOLD_ONLY = {
     "state-store": "needs a disk that fails; the tests of the stores have it",
     "state-too-new": "needs a state of a later version of mlspec; the tests of the codec have it",
     "step-failed": "a whole training run for one line; the local runner's own tests have it",
+    "unknown-template": "as `folder-not-empty`",
     "unknown-version": "needs a registry with other versions; the tests of the local targets have it",
     "warehouse-busy": "needs a second process",
 }
