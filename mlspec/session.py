@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from mlspec import show
 from mlspec.apply.artifacts import export, rendered
@@ -80,7 +80,7 @@ class Session:
         self.root = find_root(start)
         self._asked, self._variables = environment, dict(variables or {})
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

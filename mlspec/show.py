@@ -12,7 +12,7 @@ from mlspec.state.model import Record, State
 
 
 def listing(compiled: Compiled, state: State) -> list[dict[str, Any]]:
-    """A line for each resource: is it applied as the files describe it?"""
+    """A line for each resource, with whether it is applied as the files describe it."""
     found = [_line(r, state) for r in compiled.desired]
     gone = [a for a in state.records if a not in compiled.desired.resources]
     found += [{"address": str(a), "form": state.records[a].form, "owner": state.records[a].owner, "status": "to be deleted"} for a in gone]

@@ -58,10 +58,10 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         outputs = record.outputs
         if record.form == "service" and not backends.deploys.observe(outputs):
             drifted.add(record.address)
-        if record.form == "workflow" and "model" in outputs:
-            if backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
-                drifted.add(record.address)
+        is_model = record.form == "workflow" and "model" in outputs
+        if is_model and backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
+            drifted.add(record.address)
     versions = {name: Estimate(size.rows, size.bytes) for name, size in observed.versions.items()}
     trained = {r.body.register.model: r.body.version for r in desired if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register}
     models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
-    return Reality(True, versions, observed.pointers, frozenset(drifted), models)
+    return Reality(known=True, versions=versions, pointers=observed.pointers, drifted=frozenset(drifted), models=models)

@@ -84,7 +84,7 @@ class _Walk:
             notes: tuple[str, ...] = ()
             record = adopt(resource, before)
         else:
-            record, notes = make(resource, change.action, self.bench, lambda line: self.tell(Progress(address, line)))
+            record, notes = make(resource, self.bench, lambda line: self.tell(Progress(address, line)))
         with self.lock:
             self.put(self.state.put(record))
         return notes

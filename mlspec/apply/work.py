@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.backends.port import BackendError, CheckResult, DeployTarget, ModelRegistry, Outcome, PipelineTarget, SqlEngine, Tools
+from mlspec.backends.port import (
+    BackendError,
+    CheckResult,
+    DeployTarget,
+    ModelRegistry,
+    Outcome,
+    PipelineTarget,
+    SqlEngine,
+    Tools,
+)
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.check import Check
@@ -12,7 +21,6 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
-from mlspec.plan.change import Action
 from mlspec.state.model import Record
 
 Say = Callable[[str], None]
@@ -33,9 +41,9 @@ class Bench:
     lineage: Callable[[Workflow], Mapping[str, str]]
 
 
-def make(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[Record, tuple[str, ...]]:
+def make(resource: Resource, bench: Bench, say: Say) -> tuple[Record, tuple[str, ...]]:
     """Bring a resource about; the record of it, and notes for people. Raises BackendError."""
-    backend, outcome = _made(resource, action, bench, say)
+    backend, outcome = _made(resource, bench, say)
     body = resource.body
     record = Record(
         resource.address, resource.form, resource.digest, backend, column_digests(body),
@@ -45,7 +53,7 @@ def make(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[Re
     return record, outcome.notes
 
 
-def _made(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[str, Outcome]:
+def _made(resource: Resource, bench: Bench, say: Say) -> tuple[str, Outcome]:
     match resource.body:
         case Relation() as body:
             return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench)
@@ -56,7 +64,7 @@ def _made(resource: Resource, action: Action, bench: Bench, say: Say) -> tuple[s
         case Service() as body:
             return f"deploys.{bench.names['deploy_target']}", _deploy(body, bench)
         case Check() as body:
-            return f"engines.{bench.names['engine']}", _check(resource.address, body, bench)
+            return f"engines.{bench.names['engine']}", _check(body, bench)
         case _:
             return "", Outcome()
 
@@ -95,7 +103,7 @@ def _deploy(body: Service, bench: Bench) -> Outcome:
     return bench.deploys().apply(body, version)
 
 
-def _check(address: Address, body: Check, bench: Bench) -> Outcome:
+def _check(body: Check, bench: Bench) -> Outcome:
     if not body.expectations:
         return Outcome({}, ("declared; this version of mlspec does not measure monitors yet",))
     results = bench.engine().check(body, bench.physical)

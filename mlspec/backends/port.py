@@ -20,7 +20,7 @@ class Capability(StrEnum):
     CONTAINER = "container"
     RESOURCES = "resources"
     SCHEDULE = "schedule"
-    KUBERNETES_SECRET = "kubernetes_secret"
+    KUBERNETES_SECRET = "kubernetes_secret"  # noqa: S105 - a capability
     AUTOSCALE = "autoscale"
     REPLICAS = "replicas"
     ROLLOUT = "rollout"
@@ -71,7 +71,7 @@ class Backend(ABC):
     def __init__(self, settings: Any, place: Place) -> None:
         self.settings, self.place = settings, place
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of connections and processes."""
 
 
@@ -195,7 +195,7 @@ class ModelRegistry(Backend):
 
     @abstractmethod
     def remove(self, model: str) -> None:
-        """This environment uses the model no more: forget it and all its versions, unless another one does."""
+        """Note that it uses the model no more: forget it and all its versions, unless another one does."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+SHOWN = 8
+"""How many of the known names a help lists."""
+
 
 class Severity(StrEnum):
     """How bad a problem is: an error stops the phase, a warning is shown."""
@@ -119,5 +122,5 @@ def known_names(name: str, known: Iterable[str], what: str) -> str:
         return suggestion
     if not names:
         return f"there is no {what} yet"
-    shown = ", ".join(f"`{n}`" for n in names[:8])
-    return f"known: {shown}" + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    shown = ", ".join(f"`{n}`" for n in names[:SHOWN])
+    return f"known: {shown}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

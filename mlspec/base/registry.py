@@ -4,7 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -50,18 +50,18 @@ class Registry(Generic[T]):
         raise UnknownName(name, self.names())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _modules(package: str) -> tuple[str, ...]:
     path = importlib.import_module(package).__path__
     return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _plugins(group: str) -> tuple[str, ...]:
     return tuple(sorted(p.name for p in entry_points(group=group)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _only_class(module_name: str, port: type) -> Any:
     module = importlib.import_module(module_name)
     found = [

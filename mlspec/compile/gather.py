@@ -42,14 +42,14 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
         report.close()
         raise problem("no-project", f"`{PROJECT_FILE}` holds no document", help="`mlspec init` writes one")
     files = Files(root)
-    name = _environment(head, environment, report)
+    name = _environment(head, environment)
     chosen = _mapping(head, "environments", name)
     declared = _mapping(head, "environments", name, "vars")
     for unknown in sorted(set(variables) - set(declared)):
         report.add(Diagnostic("unknown-variable", f"environment `{name}` has no variable `{unknown}`", head.span(("environments", name)),
                               help=known_names(unknown, declared, "variable")))  # fmt: skip
     values = Values(name, {**declared, **variables}, dict(os.environ))
-    prepared = [_prepare(d, head, name, report) for d in documents]
+    prepared = [_prepare(d, head, name) for d in documents]
     _overrides_used(head, name, prepared, chosen, report)
     found: dict[Address, Bound] = {}
     broken: set[Address] = set()
@@ -90,7 +90,7 @@ def _mapping(document: Document, *path: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _environment(head: Document, asked: str | None, report: Report) -> str:
+def _environment(head: Document, asked: str | None) -> str:
     known = _mapping(head, "environments")
     if asked is not None and asked not in known and (known or asked != "dev"):
         raise problem("unknown-environment", f"there is no environment `{asked}`", head.span(("environments",)),
@@ -106,7 +106,7 @@ def _environment(head: Document, asked: str | None, report: Report) -> str:
     return next(iter(known), "dev")
 
 
-def _prepare(document: Document, head: Document, environment: str, report: Report) -> Document:
+def _prepare(document: Document, head: Document, environment: str) -> Document:
     """The document over the defaults of its kind, under the overrides of the environment."""
     kind, name = document.data.get("kind"), document.data.get("name")
     if not isinstance(kind, str) or document is head:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mlspec.base.address import Address
@@ -127,10 +128,10 @@ def _unresolved(one: Bound, path: Path, ref: Ref[Any], bound: Mapping[Address, B
 
 
 def _cycle(path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]]) -> Diagnostic:
-    steps = list(zip(path, path[1:], strict=False))
+    steps = list(pairwise(path))
     if any(b not in edges[a] for a, b in steps):
         path = tuple(reversed(path))
-        steps = list(zip(path, path[1:], strict=False))
+        steps = list(pairwise(path))
     notes = tuple(Note(f"`{a}` needs `{b}`", _needed(bound[a], edges[a][b], b)) for a, b in steps)
     return Diagnostic("cycle", "cycle: " + " -> ".join(str(a) for a in path), notes[0].span, help="one of them must do without the other", notes=notes)
 

@@ -26,7 +26,7 @@ def plain(text: str) -> Scalar:
     if _INT.fullmatch(text):
         return int(text) if len(text) < 1000 else text  # noqa: PLR2004 - no quadratic conversions of huge digits
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return int(text.removeprefix("0o"), 8)
     if _HEX.fullmatch(text):
         return int(text, 16)
     if _FLOAT.fullmatch(text):

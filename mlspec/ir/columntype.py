@@ -8,6 +8,8 @@ SCALARS = (
 )  # fmt: skip
 INTEGERS = frozenset({"int32", "int64"})
 NUMBERS = frozenset({"int32", "int64", "float32", "float64", "decimal"})
+DIGITS = 38
+"""The most that a decimal can have."""
 TIMES = frozenset({"date", "timestamp", "timestamptz"})
 
 _TOKEN = re.compile(r"\s*([a-z_][a-z0-9_]*|[0-9]+|[<>(),:])", re.IGNORECASE)
@@ -60,7 +62,7 @@ def _parse(tokens: list[str], text: str) -> tuple[ColumnType, list[str]]:
         return ColumnType(head), rest
     if head == "decimal":
         match rest:
-            case ["(", p, ",", s, ")", *left] if p.isdigit() and s.isdigit() and 0 < int(p) <= 38 and int(s) <= int(p):
+            case ["(", p, ",", s, ")", *left] if p.isdigit() and s.isdigit() and 0 < int(p) <= DIGITS and int(s) <= int(p):
                 return ColumnType("decimal", int(p), int(s)), left
         raise ValueError(f"`{text}`: write `decimal(precision, scale)`, at most 38 digits")
     if head == "array" and rest[:1] == ["<"] and len(rest) > 1:
@@ -75,7 +77,7 @@ def _parse(tokens: list[str], text: str) -> tuple[ColumnType, list[str]]:
 def _parse_struct(tokens: list[str], text: str) -> tuple[ColumnType, list[str]]:
     fields: list[str] = []
     items: list[ColumnType] = []
-    while len(tokens) > 2 and tokens[1] == ":":
+    while tokens[1:2] == [":"] and tokens[2:]:
         fields.append(tokens[0])
         item, tokens = _parse(tokens[2:], text)
         items.append(item)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlspec.ir.workflow import Resources, Secret
+from mlspec.ir.workflow import NO_RESOURCES, Resources, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Service:
     port: int = 8080
     replicas: int = 1
     autoscale: Autoscale | None = None
-    resources: Resources = Resources()
+    resources: Resources = NO_RESOURCES
     rollout: Rollout = Rollout()
     liveness: Probe | None = None
     readiness: Probe | None = None

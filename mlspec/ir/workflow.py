@@ -31,6 +31,9 @@ class Resources:
     memory_limit: str = ""
 
 
+NO_RESOURCES = Resources()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an input comes from: the output of an earlier step."""

@@ -124,7 +124,7 @@ class FeatureView(Spec):
         if self.shape != "on_request":
             yield from check_qualities(scope, self.checks, relation, f"feature view `{self.name}`")
 
-    _MEANINGLESS = {  # noqa: RUF012 - a table, never changed
+    _MEANINGLESS = {
         "aggregations": ("event_time", "available_time", "tie_break", "ttl"),
         "latest": ("event_time", "available_time", "tie_break", "windows"),
         "sql": ("source", "windows"),
@@ -258,7 +258,7 @@ class FeatureView(Spec):
         return value, kind, read
 
     def _latest(self, scope: Scope) -> Relation:
-        relation, columns, what = self._source(scope)
+        relation, columns, _ = self._source(scope)
         timing = relation.timing
         keys = tuple(self.keys(scope))
         times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]

@@ -14,7 +14,16 @@ from mlspec.documents.project import OutsideProject
 from mlspec.ir.condition import ConditionProblem, compile_condition
 from mlspec.ir.resource import Body
 from mlspec.ir.workflow import (
-    CommandStep, DatasetStep, OutputType, RegisterStep, Resources, Schedule, Secret, Source, Step, Workflow,
+    CommandStep,
+    DatasetStep,
+    OutputType,
+    RegisterStep,
+    Resources,
+    Schedule,
+    Secret,
+    Source,
+    Step,
+    Workflow,
 )  # fmt: skip
 from mlspec.kinds.dataset import Dataset
 from mlspec.language.scope import Scope

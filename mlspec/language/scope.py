@@ -51,7 +51,7 @@ class Scope(ABC):
         """The place of a field."""
         return self.document.key_span(path) if key else self.document.span(path)
 
-    def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "", key: bool = False,  # noqa: A002, PLR0913
+    def error(self, code: str, message: str, *path: str | int, label: str = "", help: str = "", key: bool = False,  # noqa: A002
               notes: tuple[Note, ...] = ()) -> Diagnostic:  # fmt: skip
         """An error at a field."""
         return Diagnostic(code, message, self.span(path, key=key), label, help, notes)

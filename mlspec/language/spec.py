@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
-from typing import Annotated
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic

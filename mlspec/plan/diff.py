@@ -16,7 +16,6 @@ from mlspec.plan.impact import with_causes
 from mlspec.state.model import Record, State
 
 
-
 @dataclass(frozen=True)
 class Reality:
     """What is really there: kept versions with rows and bytes, public names, and recorded things found missing.
@@ -41,7 +40,7 @@ class Wish:
     destroy: bool = False
 
 
-def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish = Wish()) -> Plan:  # noqa: B008 - frozen
+def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish = Wish()) -> Plan:
     """The plan that leads from the state to the desired state, in the order in which it would be done."""
     wanted = {} if wish.destroy else dict(desired.resources)
     found: list[Change] = []
@@ -50,7 +49,7 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
         if change is not None:
             found.append(change)
     gone = [_delete(state.records[a]) for a in _children_first(state) if a not in wanted]
-    caused = with_causes(tuple(found), desired.resources, state)
+    caused = with_causes(tuple(found), desired.resources)
     changes, skipped = _selected((*caused, *gone), desired, state, wish)
     return Plan(
         desired.project, desired.environment, state.lineage, state.serial, state.digest, desired.digest, changes,

@@ -11,7 +11,17 @@ from mlspec.base.digest import digest
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import (
-    FORMAT_VERSION, Action, Change, ColumnChange, Consequence, Estimate, FieldChange, Impact, Plan, Review, Verdict,
+    FORMAT_VERSION,
+    Action,
+    Change,
+    ColumnChange,
+    Consequence,
+    Estimate,
+    FieldChange,
+    Impact,
+    Plan,
+    Review,
+    Verdict,
 )  # fmt: skip
 from mlspec.state.model import State
 

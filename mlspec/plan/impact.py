@@ -8,14 +8,13 @@ from mlspec.base.dag import upstream
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.change import Action, Change, Impact, Review
-from mlspec.state.model import State
 
 MAX_CHAINS = 12
 
 Chain = tuple[str, ...]
 
 
-def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resource], state: State) -> tuple[Change, ...]:
+def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resource]) -> tuple[Change, ...]:
     """The changes with the chains of their causes; only those to something that exists have one."""
     known: dict[tuple[str, str], list[Chain]] = {}
     found = []

@@ -13,12 +13,12 @@ import duckdb
 import pytest
 import sqlglot
 import yaml
+from brute_force import Flights, departed_at, known_at
 
 from mlspec.base.diag import Report
 from mlspec.documents.reader import read_text
 from mlspec.plan.change import Action
 from mlspec.session import Session
-from brute_force import Flights, departed_at, known_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flights")]
 

@@ -144,7 +144,7 @@ def view(name, entity, source, **fields):
 
 def random_project(root, seed):
     """Writes a project; answers its spine and, for each feature, what the reference says."""
-    made = Made(random.Random(seed))  # noqa: S311 - dice, not keys
+    made = Made(random.Random(seed))
     late, local, daily, spine = made.late_rows(), made.local_rows(), made.daily_rows(), made.spine()
     root.mkdir()
     write_csv(root / "late.csv", TYPES, [[r[n] for n in TYPES] for r in late])

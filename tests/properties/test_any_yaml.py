@@ -206,14 +206,14 @@ def test_any_text(text):
 @given(st.integers(0, 2**32))
 @SETTINGS
 def test_a_sound_project_with_damaged_lines(seed):
-    random_ = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    random_ = random.Random(seed)
     validated({"all.yaml": _damaged(SOUND, random_)})
 
 
 @given(st.integers(0, 2**32))
 @settings(SETTINGS, max_examples=60)
 def test_a_damaged_project_file(seed):
-    random_ = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    random_ = random.Random(seed)
     validated({"all.yaml": SOUND, "mlspec.yaml": _damaged(PROJECT, random_)})
 
 

@@ -147,7 +147,7 @@ class DuckDB(SqlEngine):
             catalog.discard(connection, version)
             try:
                 connection.execute(statement.sql(DIALECT))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a statement
                 raise BackendError(f"`{address}` cannot be built: {_first_lines(str(error))}", _advice(str(error)), "build-failed") from None
             rows = _count(connection, exp.select(exp.Count(this=exp.Star())).from_(_table(DATA, version)))
             self._assert_spine(connection, address, relation, physical, rows)

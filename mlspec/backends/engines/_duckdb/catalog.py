@@ -37,7 +37,7 @@ def versions(connection: Any) -> dict[str, Size]:
         WHERE v.version IN (
             SELECT table_name FROM duckdb_tables() WHERE schema_name = '{SCHEMA}'
             UNION ALL SELECT view_name FROM duckdb_views() WHERE schema_name = '{SCHEMA}')
-    """  # noqa: S608 - a constant
+    """
     return {v: Size(int(r), int(b)) for v, r, b in connection.execute(query).fetchall()}
 
 
@@ -48,7 +48,7 @@ def pointers(connection: Any, environment: str) -> dict[str, str]:
     query = f"""
         SELECT p.address, p.version FROM "{SCHEMA}"."_pointers" AS p
         WHERE p.environment = ? AND p.name IN (SELECT view_name FROM duckdb_views() WHERE schema_name = ?)
-    """  # noqa: S608 - a constant
+    """
     return dict(connection.execute(query, [environment, environment]).fetchall())
 
 
@@ -67,18 +67,18 @@ def discard(connection: Any, version: str) -> None:
     ).fetchall()
     for (kind,) in kinds:
         connection.execute(f'DROP {kind} "{SCHEMA}"."{version}"')
-    connection.execute(f'DELETE FROM "{SCHEMA}"."_versions" WHERE version = ?', [version])  # noqa: S608 - a constant
+    connection.execute(f'DELETE FROM "{SCHEMA}"."_versions" WHERE version = ?', [version])
 
 
 def point(connection: Any, environment: str, address: Address, version: str) -> None:
     """Let the public name mean a version; the name of two kinds at once is told apart by its kind."""
     taken = connection.execute(
-        f'SELECT count(*) FROM "{SCHEMA}"."_pointers" WHERE environment = ? AND name = ? AND address <> ?',  # noqa: S608 - a constant
+        f'SELECT count(*) FROM "{SCHEMA}"."_pointers" WHERE environment = ? AND name = ? AND address <> ?',
         [environment, address.name, str(address)],
     ).fetchone()[0]
     name = f"{address.kind}__{address.name}" if taken else address.name
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{environment}"')
-    connection.execute(f'CREATE OR REPLACE VIEW "{environment}"."{name}" AS SELECT * FROM "{SCHEMA}"."{version}"')  # noqa: S608 - names of ours
+    connection.execute(f'CREATE OR REPLACE VIEW "{environment}"."{name}" AS SELECT * FROM "{SCHEMA}"."{version}"')
     statement = f'INSERT OR REPLACE INTO "{SCHEMA}"."_pointers" VALUES (?, ?, ?, ?)'
     connection.execute(statement, [environment, str(address), name, version])
 
@@ -86,17 +86,17 @@ def point(connection: Any, environment: str, address: Address, version: str) -> 
 def remove(connection: Any, environment: str, address: Address) -> None:
     """Take a public name away, and the versions of its address that nothing reachable needs."""
     table = f'"{SCHEMA}"."_pointers"'
-    found = connection.execute(f"SELECT name FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)]).fetchall()  # noqa: S608
+    found = connection.execute(f"SELECT name FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)]).fetchall()
     for (name,) in found:
         connection.execute(f'DROP VIEW IF EXISTS "{environment}"."{name}"')
-    connection.execute(f"DELETE FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)])  # noqa: S608
-    rows = connection.execute(f'SELECT version, address, reads FROM "{SCHEMA}"."_versions"').fetchall()  # noqa: S608
-    pointed = {v for (v,) in connection.execute(f"SELECT version FROM {table}").fetchall()}  # noqa: S608
+    connection.execute(f"DELETE FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)])
+    rows = connection.execute(f'SELECT version, address, reads FROM "{SCHEMA}"."_versions"').fetchall()
+    pointed = {v for (v,) in connection.execute(f"SELECT version FROM {table}").fetchall()}
     needed = _reachable({v: list(reads or []) for v, _, reads in rows}, pointed)
     for version, owner, _ in rows:
         if owner == str(address) and version not in needed:
             discard(connection, version)
-    if not connection.execute(f"SELECT count(*) FROM {table} WHERE environment = ?", [environment]).fetchone()[0]:  # noqa: S608
+    if not connection.execute(f"SELECT count(*) FROM {table} WHERE environment = ?", [environment]).fetchone()[0]:
         left = connection.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = ?", [environment]).fetchone()[0]
         if not left and environment != "main":
             connection.execute(f'DROP SCHEMA IF EXISTS "{environment}"')
@@ -116,7 +116,7 @@ def _reachable(reads: Mapping[str, list[str]], start: Iterable[str]) -> set[str]
 def keep_results(connection: Any, environment: str, subject: str, results: Iterable[CheckResult]) -> None:
     """Keep what the checks of a subject found now."""
     rows = [{"name": r.name, "severity": r.severity, "failed": r.failed, "total": r.total, "passed": r.passed} for r in results]
-    statement = f'INSERT INTO "{SCHEMA}"."_checks" VALUES (?, ?, now(), ?)'  # noqa: S608 - a constant
+    statement = f'INSERT INTO "{SCHEMA}"."_checks" VALUES (?, ?, now(), ?)'
     connection.execute(statement, [environment, subject, json.dumps(rows)])
 
 
@@ -124,7 +124,7 @@ def results(connection: Any, environment: str, subject: str) -> tuple[CheckResul
     """What the checks of a subject found when they ran last."""
     if not _there(connection):
         return ()
-    query = f'SELECT results FROM "{SCHEMA}"."_checks" WHERE environment = ? AND subject = ? ORDER BY measured_at DESC LIMIT 1'  # noqa: S608
+    query = f'SELECT results FROM "{SCHEMA}"."_checks" WHERE environment = ? AND subject = ? ORDER BY measured_at DESC LIMIT 1'
     found = connection.execute(query, [environment, subject]).fetchone()
     rows = json.loads(found[0]) if found else []
     return tuple(CheckResult(r["name"], r["severity"], r["failed"], r["total"], r["passed"]) for r in rows)

@@ -55,7 +55,7 @@ def checked(connection: Any, address: Address, scan: Scan, root: Path) -> exp.Se
     reading = exp.select(exp.Star()).from_(_rows(scan, root)).sql(DIALECT)
     try:
         described = connection.execute(f"DESCRIBE {reading}").fetchall()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a file
         said = str(error).splitlines()[0].replace(f"{root}/", "").rstrip(".")
         help_ = "some lines have too many or too few values, or another delimiter" if scan.format == "csv" else ""
         raise BackendError(f"`{address}` cannot be read: {said}", help_, "source-unreadable") from None
