@@ -24,7 +24,7 @@ SALES = {"id": "int64", "shop": "int64", "at": "timestamp", "paid": "int64"}
 SHOPS = {"shop": "int64", "size": "int64"}
 
 
-def sales(root, rows=60, bad=False):
+def sales(root, rows=60, *, bad=False):
     start = dt.datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock UTC
     made = [
         [i, i % 5, start + dt.timedelta(hours=3 * i), "oops" if bad and i == rows - 1 else i % 11] for i in range(rows)
@@ -32,7 +32,7 @@ def sales(root, rows=60, bad=False):
     write_csv(root / "sales.csv", SALES, made)
 
 
-def shops(root, bad=False):
+def shops(root, *, bad=False):
     write_csv(root / "shops.csv", SHOPS, [[i, "oops" if bad and i == 0 else i * 10] for i in range(5)])
 
 
