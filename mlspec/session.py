@@ -16,7 +16,7 @@ from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends
 from mlspec.backends.port import CheckResult, LockInfo, Rows, StepRun, Tools
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems, did_you_mean, known_names, problem
+from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
@@ -27,14 +27,14 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.judge import judged, refuse_unapproved
 from mlspec.language.schema import all_schemas, kind_schema
 from mlspec.language.spec import Spec
-from mlspec.plan.change import Plan
+from mlspec.plan.change import Action, Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
-from mlspec.plan.impact import Team, reviews
-from mlspec.plan.policy import Rule, verdicts
 from mlspec.plan.schema import plan_schema, state_schema
+from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
 from mlspec.world import PORTS, chosen_backends, reality, refuse_unsupported
@@ -114,7 +114,7 @@ class Session:
         return {str(r.address): physical_name(str(r.address), r.body) for r in self.compiled.desired if isinstance(r.body, Relation)}
 
     def _state(self) -> tuple[State, str | None]:
-        """The recorded state and its text; an empty one without lineage where there is none, so that a first plan is always the same."""
+        """The recorded state and its text; a new one where there is none."""
         text = self.backends.store.read()
         gathered = self.compiled.gathered
         if text is None:
@@ -129,6 +129,11 @@ class Session:
         return state, text
 
     # -- verbs -----------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def init(folder: Path, template: str = "starter") -> tuple[str, ...]:
+        """Write a project to begin with into a new or empty folder; the paths of its files."""
+        return write_starter(folder, template)
 
     def validate(self) -> Validated:
         """Check everything that can be known without running anything."""
@@ -145,31 +150,13 @@ class Session:
         state, _ = self._state()
         wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
         plan = make_plan(compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish)
-        return self._judged(plan, state)
+        return self._whole(plan)
 
-    def _judged(self, plan: Plan, state: State) -> Planned:
+    def _whole(self, plan: Plan) -> Planned:
+        """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
-        protected = [c for c in plan.changes if c.protect and c.action.word in {"delete", "replace"}]
-        if protected:
-            raise Problems(self._protected(str(c.address), c.action.word) for c in protected)
-        if plan.changes:
-            met, failed = verdicts(self._rules(), plan.changes, compiled.desired.resources, plan.environment)
-            if failed:
-                raise Problems(failed)
-            plan = replace(plan, verdicts=met, reviews=reviews(plan.changes, self._teams()), notes=self._notes(plan))
-        changed = {c.address for c in plan.changes if c.action.word != "delete"}
-        return Planned(plan, compiled.desired, self._render(changed), compiled.warnings)
-
-    @staticmethod
-    def _protected(address: str, action: str) -> Diagnostic:
-        help_ = "set `protect: false` first, in a change of its own, or leave it out with `--select`"
-        return Diagnostic("protected", f"`{address}` is protected; the plan would {action} it", help=help_)
-
-    def _notes(self, plan: Plan) -> tuple[str, ...]:
-        target = self.backends.name("deploy_target")
-        if target == "kubernetes" and any(c.form == "service" for c in plan.changes):
-            return ("deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster",)
-        return ()
+        changed = {c.address for c in plan.changes if c.action is not Action.DELETE}
+        return Planned(judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings)
 
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""
@@ -190,13 +177,14 @@ class Session:
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
               on_event: Callable[[Event], None]) -> Applied:  # fmt: skip
         """Carry out a plan, under the lock of the state."""
-        self._refuse_unapproved(planned.plan, approved_by)
+        refuse_unapproved(planned.plan, approved_by)
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
         try:
             state, text = self._state()
             refuse_stale(planned.plan, state)
-            state = state if text is not None else replace(state, lineage=str(uuid.uuid4()))
+            if text is None:
+                state = replace(state, lineage=str(uuid.uuid4()))
             last = [text]
 
             def write(new: State) -> None:
@@ -347,25 +335,6 @@ class Session:
         chosen = {self._address(t, state) for t in texts}
         recorded = state.records if state else {}
         return frozenset(a for a in (*self.compiled.desired.resources, *recorded) if a in chosen or a.whole in chosen)
-
-    def _rules(self) -> tuple[Rule, ...]:
-        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "policy"]
-        return tuple(Rule(p.name, p.over, p.when, p.enforce, p.message, tuple(a.name for a in p.approvers)) for p in found)
-
-    def _teams(self) -> dict[str, Team]:
-        found: list[Any] = [b.spec for a, b in self.compiled.gathered.bound.items() if a.kind == "team"]
-        return {t.name: Team(t.name, t.role, t.reviewers) for t in found}
-
-    def _refuse_unapproved(self, plan: Plan, approved_by: Sequence[str]) -> None:
-        found = [
-            Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}") for v in plan.denied
-        ] + [
-            Diagnostic("approval-needed", f"policy `{v.policy}` wants an approval for `{v.address}`: {v.message}",
-                       help=f"when one of {', '.join(v.approvers)} has agreed: `--approved-by {v.approvers[0]}`")
-            for v in plan.verdicts if v.enforce == "approve" and not set(v.approvers) & set(approved_by)
-        ]  # fmt: skip
-        if found:
-            raise Problems(found)
 
     def _render(self, addresses: Any) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -80,6 +80,7 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
     run = bench.pipelines().run(body, tools)
     if run.version is None:
         raise BackendError(f"the pipeline of `{body.name}` ended without registering a model", "a condition left its register step out", "not-registered")
+    bench.registry().adopt(run.version.model)
     metrics = ", ".join(f"{n} {v:.4g}" for n, v in sorted(run.version.metrics.items())[:6])
     return Outcome({"version": run.version.version, "model": run.version.model}, (f"version {run.version.version[:8]}", metrics))
 

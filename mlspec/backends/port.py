@@ -190,8 +190,12 @@ class ModelRegistry(Backend):
         """Copy the files of a directory in and keep the version, in one step; registered already is done."""
 
     @abstractmethod
+    def adopt(self, model: str) -> None:
+        """Note that this environment uses the model; several environments may share a registry."""
+
+    @abstractmethod
     def remove(self, model: str) -> None:
-        """Forget a model and all its versions."""
+        """This environment uses the model no more: forget it and all its versions, unless another one does."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,9 @@ class PipelineTarget(Backend):
 
 
 class DeployTarget(Backend):
-    """Makes services out of model versions."""
+    """Makes services out of model versions. `note` is said with every plan that deploys, if the user must know it."""
+
+    note: ClassVar[str] = ""
 
     @abstractmethod
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:

@@ -46,9 +46,11 @@ class _Version(argparse.Action):
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - start-up time
 
         try:
-            parser.exit(OK, f"mlspec {version('mlspec')}\n")
+            known = version("mlspec")
         except PackageNotFoundError:
-            parser.exit(OK, "mlspec (not installed)\n")
+            known = "(not installed)"
+        sys.stdout.write(f"mlspec {known}\n")
+        parser.exit(OK)
 
 
 def make_parser() -> Parser:
@@ -110,6 +112,9 @@ def _failed(error: BaseException, args: argparse.Namespace) -> int:
             failures.problems(error.diagnostics, root_of(args), args.no_color)
         case BackendError():
             failures.problems([Diagnostic(error.code, str(error), help=error.help)], root_of(args), args.no_color)
+        case OSError() if error.filename:
+            message = f"cannot use `{error.filename}`: {error.strerror}"
+            failures.problems([Diagnostic("file-not-usable", message)], None, args.no_color)
         case _:
             failures.internal(error, verbose=args.verbose, no_color=args.no_color)
     return ERROR

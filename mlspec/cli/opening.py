@@ -1,6 +1,7 @@
 """Opens the session that the global options ask for."""
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ def open_session(args: argparse.Namespace) -> "Session":
     """The session of the project. Raises Problems."""
     from mlspec.session import Session  # noqa: PLC0415 - start-up time: it brings pydantic, sqlglot and a YAML parser
 
+    if not args.verbose:
+        logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it thinks of dialects is not about the user's files
     return Session(Path(args.directory), args.environment, variables(args))
 
 

@@ -11,10 +11,9 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.fact import Fact
-from mlspec.ir.relation import Boundary, Column, Keep, Relation, Timing
+from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.dialect import DIALECT, column, table
-from mlspec.ir.sql.analyse import origins_of
 from mlspec.ir.sql.pit import sql as canonical_sql
 from mlspec.ir.sql.windows import Aggregate, Events, change_points
 from mlspec.kinds.entity import Entity
@@ -188,9 +187,10 @@ class FeatureView(Spec):
             raise Problems([scope.error("missing-event-time", message, "source", help="declare `event_time` on the source")])
         keys = tuple(self.keys(scope))
         boundary = self.boundary or Boundary.EXCLUSIVE
-        meaning = (relation.rows_digest, [columns[k].digest for k in keys], columns[timing.event_time].digest,
+        meaning = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
                    columns[timing.available_time].digest if timing.available_time else "", boundary)  # fmt: skip
         rows = digest("windows", meaning)
+        address = str(scope.address(self.source))
         aggregates: list[Aggregate] = []
         made: list[Column] = []
         problems: list[Diagnostic] = []
@@ -198,18 +198,18 @@ class FeatureView(Spec):
             try:
                 for aggregate, read in self._aggregates(scope, written, index, columns, what):
                     aggregates.append(aggregate)
-                    made.append(_feature_column(aggregate, read, columns, rows, written))
+                    origins = tuple(Origin(address, n) for n in sorted(read))
+                    made.append(_feature_column(aggregate, read, origins, columns, rows, written))
             except Problems as error:
                 problems.extend(error.diagnostics)
         names = [c.name for c in made]
         problems.extend(self._doubled(scope, [*keys, "event_time", *names]))
         if problems:
             raise Problems(problems)
-        address = str(scope.address(self.source))
         available = timing.available_time or timing.event_time
         time_kind = ColumnType("timestamptz") if columns[available].type.name == "timestamptz" else ColumnType("timestamp")
-        key_columns = [Column(k, columns[k].type, digest(columns[k].digest, rows), origins_of([columns[k]]), k) for k in keys]
-        time = Column("event_time", time_kind, rows, origins_of([columns[timing.event_time]]), "the moment from which on the values hold")
+        key_columns = [Column(k, columns[k].type, digest(columns[k].digest, rows), (Origin(address, k),), k) for k in keys]
+        time = Column("event_time", time_kind, rows, (Origin(address, timing.event_time),), "the moment from which on the values hold")
         query = change_points(Events(address, keys, timing.event_time, timing.available_time), aggregates)
         return Relation(query, (*key_columns, time, *made), rows, keys=keys, timing=Timing("event_time", boundary=boundary),
                         reads=(address,), unique=(*keys, "event_time"))  # fmt: skip
@@ -262,9 +262,10 @@ class FeatureView(Spec):
         timing = relation.timing
         keys = tuple(self.keys(scope))
         times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]
-        rows = digest("latest", relation.rows_digest, keys)
-        made = [replace(columns[n], digest=digest(columns[n].digest, rows), origins=origins_of([columns[n]]), words=n) for n in keys]
-        made += [replace(columns[n], digest=digest(columns[n].digest, rows), origins=origins_of([columns[n]])) for n in times if n not in keys]
+        rows = digest("latest", relation.rows_digest, sorted(keys))
+        address = str(scope.address(self.source))
+        made = [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),), words=n) for n in keys]
+        made += [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),)) for n in times if n not in keys]
         nodes: dict[str, Any] = {c.name: column(c.name) for c in made}
         problems: list[Diagnostic] = []
         for name, text in self.latest.items():
@@ -276,15 +277,15 @@ class FeatureView(Spec):
             if name in nodes:
                 problems.append(scope.error("duplicate-column", f"`{name}` is a key or a time already", "latest"))
             nodes[name] = node
-            origins = origins_of([columns[n] for n in sorted(read)])
+            origins = tuple(Origin(address, n) for n in sorted(read))
             words = columns[text].description if text in columns else ""
             made.append(Column(name, kind, digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows), origins, text, words))
         if problems:
             raise Problems(problems)
-        query = exp.select(*[exp.alias_(n, name, quoted=True) for name, n in nodes.items()]).from_(table(str(scope.address(self.source))))
+        query = exp.select(*[exp.alias_(n, name, quoted=True) for name, n in nodes.items()]).from_(table(address))
         unique = tuple(dict.fromkeys((*keys, *times))) if timing.event_time else keys
         kept = Timing(timing.event_time, timing.available_time, timing.tie_break, self.boundary or Boundary.INCLUSIVE, self._ttl())
-        return Relation(canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(str(scope.address(self.source)),), unique=unique)
+        return Relation(canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
 
     def _ttl(self) -> int:
         return self.ttl.microseconds if self.ttl else 0
@@ -346,14 +347,16 @@ class FeatureView(Spec):
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)
         if self.shape == "on_request":
-            yield "", Fact(tuple((c.name, f"{c.type} {c.words}") for c in relation.columns))
+            yield "", Fact(tuple(sorted((c.name, f"{c.type} {c.words}") for c in relation.columns)))
             return
         yield "", relation
         if self.checks:
             yield "checks", lower_qualities(scope, self.checks, str(self.address), relation)
 
 
-def _feature_column(aggregate: Aggregate, read: frozenset[str], columns: dict[str, Column], rows: str, written: Aggregation) -> Column:
+def _feature_column(
+    aggregate: Aggregate, read: frozenset[str], origins: tuple[Origin, ...], columns: dict[str, Column], rows: str, written: Aggregation
+) -> Column:
     value = aggregate.value.sql(DIALECT) if aggregate.value is not None else ""
     where = aggregate.where.sql(DIALECT) if aggregate.where is not None else ""
     meaning = digest(aggregate.function, value, where, aggregate.window, aggregate.offset, [columns[n].digest for n in sorted(read)], rows)
@@ -361,4 +364,4 @@ def _feature_column(aggregate: Aggregate, read: frozenset[str], columns: dict[st
     words = f"{written.function}({written.column or written.expression or '*'}) over {window}"
     words += f" where {written.where}" if written.where else ""
     empty = aggregate.function in {"count", "count_distinct"}
-    return Column(aggregate.name, aggregate.type, meaning, origins_of([columns[n] for n in sorted(read)]), words, written.description, empty=empty)
+    return Column(aggregate.name, aggregate.type, meaning, origins, words, written.description, empty=empty)

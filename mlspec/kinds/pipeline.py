@@ -36,7 +36,7 @@ class ScheduleSpec(Part):
         return Schedule(self.cron, self.timezone)
 
 
-def schedule(value: Any) -> Any:
+def as_schedule(value: Any) -> Any:
     """`"0 3 * * *"` for `{cron: "0 3 * * *"}`."""
     return {"cron": value} if isinstance(value, str) else value
 
@@ -145,7 +145,7 @@ class Pipeline(Spec):
 
     parameters: dict[Name, Parameter] = {}
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
-    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
+    schedule: Annotated[ScheduleSpec, BeforeValidator(as_schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 

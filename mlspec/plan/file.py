@@ -124,7 +124,7 @@ def decode_saved(text: str, shown: str) -> SavedPlan:
 
 def refuse_stale(plan: Plan, state: State) -> None:
     """Raise Problems when the state is no longer the one that the plan was made of."""
-    if plan.lineage and plan.lineage != state.lineage:
+    if plan.lineage != state.lineage and plan.lineage and state.lineage:
         raise problem("stale-plan", "the plan was made for another state", help="plan again")
     if plan.state_digest != state.digest:
         message = f"the plan is stale: the state has changed since (serial {plan.serial}, now {state.serial})"

@@ -37,6 +37,7 @@ class Kubernetes(DeployTarget):
         image: str = ""
         model_uri: str = ""
 
+    note: ClassVar[str] = "deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.AUTOSCALE,

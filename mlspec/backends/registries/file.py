@@ -31,6 +31,7 @@ _FIELDS = {
     "files_digest",
 }
 _ABANDONED = 24 * 3600.0
+_USED = ".used"
 
 
 class File(ModelRegistry):
@@ -72,11 +73,19 @@ class File(ModelRegistry):
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
+    def adopt(self, model: str) -> None:
+        """Keep the name of the environment beside the versions, in `.used`."""
+        used = self.path / _name(model) / _USED
+        with self._locked():
+            used.mkdir(parents=True, exist_ok=True)
+            (used / _name(self.place.environment)).touch()
+
     def remove(self, model: str) -> None:
-        """Forget a model and all its versions; one that is not there is forgotten already."""
+        """Forget a model and all its versions, when no other environment uses it; gone already is done."""
         folder = self.path / _name(model)
         with self._locked():
-            if folder.is_dir():
+            (folder / _USED / _name(self.place.environment)).unlink(missing_ok=True)
+            if folder.is_dir() and not any((folder / _USED).glob("*")):
                 shutil.rmtree(folder)
 
     def _keep(self, version: ModelVersion, draft: Path, folder: Path) -> ModelVersion:

@@ -16,6 +16,7 @@ from mlspec.cli.views.values import some, took
 
 _TICK, _HEARTBEAT = 0.25, 10.0
 """Seconds between two looks at the status line of a terminal, and between two lines that say a run is alive."""
+_WORTH_SAYING = 0.05
 
 
 class Narrator:
@@ -78,10 +79,10 @@ def line(event: Event, look: Look, *, alone: bool = True) -> str:
         case Progress():
             return f"    {event.line}" if alone else f"    {event.address}: {event.line}"
         case Done():
+            what = look.paint(ACTIONS[event.action.word][3], "green")
+            when = f" in {took(event.seconds)}" if event.seconds >= _WORTH_SAYING else ""
             notes = f" [{'; '.join(event.notes)}]" if event.notes else ""
-            return (
-                f"{event.address}: {look.paint(ACTIONS[event.action.word][3], 'green')} in {took(event.seconds)}{notes}"
-            )
+            return f"{event.address}: {what}{when}{notes}"
         case Skipped():
             return f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} failed"
         case Failed():

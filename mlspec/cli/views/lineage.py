@@ -8,6 +8,8 @@ Pairs = Sequence[tuple[str, str]]
 
 def as_tree(what: str, edges: Pairs, *, downstream: bool) -> str:
     """What it comes from, or who uses it, each indented below its neighbour; what was shown above is not repeated."""
+    if not edges:
+        return f"{what}\n  ({'nothing uses it' if downstream else 'it comes from nothing else'})"
     below: dict[str, list[str]] = {}
     for source, target in edges:
         near, far = (source, target) if downstream else (target, source)

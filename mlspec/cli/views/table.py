@@ -68,8 +68,12 @@ def outline(value: Any, indent: int = 0) -> Iterator[str]:
         elif _is_flat(inner):
             yield f"{margin}{head} {inline(inner)}"
         else:
-            yield f"{margin}{head}"
-            yield from outline(inner, indent + 2)
+            lines = list(outline(inner, indent + 2))
+            if head == "-":
+                yield f"{margin}- {lines.pop(0).lstrip()}"
+            else:
+                yield f"{margin}{head}"
+            yield from lines
 
 
 def _is_flat(value: Any) -> bool:

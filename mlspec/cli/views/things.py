@@ -6,6 +6,10 @@ from typing import Any
 from mlspec.cli.views.table import outline, table, vertical
 from mlspec.cli.views.terminal import Look
 
+_TABLES = frozenset({"columns", "checks", "versions"})
+_OF_RECORD = ("digest", "backend", "outputs")
+"""What of a record is shown beside the spec; the rest repeats it (`mlspec state show` has all)."""
+
 
 def listing(things: Sequence[Mapping[str, Any]], look: Look, empty: str) -> str:
     """A table with a column for each key, in the order in which they first come."""
@@ -27,8 +31,10 @@ def one(thing: Mapping[str, Any], look: Look) -> str:
 
 def _section(name: str, value: Any, look: Look) -> Iterator[str]:
     head = look.paint(name, "bold")
+    if name == "record" and isinstance(value, Mapping):
+        value = {k: v for k, v in value.items() if k in _OF_RECORD and v}
     rows = isinstance(value, list | tuple) and all(isinstance(v, Mapping) for v in value)
-    if rows and name in {"columns", "checks"}:
+    if rows and name in _TABLES:
         keys = [
             k
             for k in dict.fromkeys(k for v in value for k in v)

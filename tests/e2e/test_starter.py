@@ -1,0 +1,43 @@
+"""What `mlspec init` writes plans, applies, and goes away again."""
+
+import time
+
+import pytest
+from tests.e2e.command import lives_and_dies, mlspec
+
+from mlspec.base.diag import Problems
+from mlspec.session import Session
+
+
+def test_the_starter_applies_at_once(tmp_path):
+    said = mlspec(tmp_path, "init", "machines")
+    assert "features.yaml" in said.out
+    begun = time.monotonic()
+    lives_and_dies(tmp_path / "machines")
+    assert time.monotonic() - begun < 120
+
+
+def test_validating_the_starter_finds_nothing_to_mind(tmp_path):
+    Session.init(tmp_path / "new")
+    for environment in ("dev", "prod"):
+        with Session(tmp_path / "new", environment) as session:
+            assert session.validate().warnings == ()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(Problems) as raised:
+        Session.init(tmp_path)
+    assert [d.code for d in raised.value.diagnostics] == ["folder-not-empty"]
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_will_do(tmp_path):
+    written = Session.init(tmp_path)
+    assert sorted(written) == sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
+
+
+def test_an_unknown_template_is_named(tmp_path):
+    said = mlspec(tmp_path, "init", "x", "--template", "startr", code=1)
+    assert "there is no template `startr`" in said.err
+    assert "starter" in said.err
