@@ -19,7 +19,7 @@ from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
 from mlspec.ir.sql.windows import FUNCTIONS, Aggregate, Events, change_points
 
 FAST = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 HOUR = dt.timedelta(hours=1)
 BASE = dt.datetime(2024, 3, 10)  # noqa: DTZ001 - wall-clock UTC, as a `timestamp` is

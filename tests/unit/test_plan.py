@@ -443,3 +443,17 @@ def test_files_without_a_header_are_told_by_the_order_of_their_columns(root):
     assert actions(plan(root))[0] == ("source.people", "rebuild")
     assert apply(root)[2].ok
     assert sorted(row["customer"] for row in read(root, "who")) == [3, 6]
+
+
+def test_a_gate_that_is_raised_is_asked_again(root):
+    """The version that is there was measured once; a gate that it does not pass any more refuses it."""
+    found = documents()
+    of(found, "model.big")["gates"] = {"auc": {"min": 0.95}}
+    layered_project.write(root, found)
+    _, _, done = apply(root)
+    assert [str(f.address) for f in done.failed] == ["model.big"]
+    assert actions(plan(root)) == [("model.big", "update")]
+    of(found, "model.big")["gates"] = {"auc": {"min": 0.9}}
+    layered_project.write(root, found)
+    assert apply(root)[2].ok
+    assert actions(plan(root)) == []

@@ -93,13 +93,25 @@ def remove(connection: Any, environment: str, address: Address) -> None:
     rows = connection.execute(f'SELECT version, address, reads FROM "{SCHEMA}"."_versions"').fetchall()
     pointed = {v for (v,) in connection.execute(f"SELECT version FROM {table}").fetchall()}
     needed = _reachable({v: list(reads or []) for v, _, reads in rows}, pointed)
-    for version, owner, _ in rows:
-        if owner == str(address) and version not in needed:
-            discard(connection, version)
+    for version in _left_behind(str(address), rows, needed, _named(connection)):
+        discard(connection, version)
     if not connection.execute(f"SELECT count(*) FROM {table} WHERE environment = ?", [environment]).fetchone()[0]:
         left = connection.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = ?", [environment]).fetchone()[0]
         if not left and environment != "main":
             connection.execute(f'DROP SCHEMA IF EXISTS "{environment}"')
+
+
+def _named(connection: Any) -> set[str]:
+    """The addresses that have a public name in some environment."""
+    return {a for (a,) in connection.execute(f'SELECT DISTINCT address FROM "{SCHEMA}"."_pointers"').fetchall()}
+
+
+def _left_behind(address: str, rows: Iterable[tuple[str, str, list[str]]], needed: set[str], named: set[str]) -> list[str]:
+    """The versions of an address that nothing needs, and what only those stood on: versions of addresses that are gone."""
+    owners = {version: owner for version, owner, _ in rows}
+    gone = [version for version, owner in owners.items() if owner == address and version not in needed]
+    below = _reachable({version: list(reads or []) for version, _, reads in rows}, gone) - needed - set(gone)
+    return [*gone, *sorted(v for v in below if v in owners and owners[v] not in named)]
 
 
 def _reachable(reads: Mapping[str, list[str]], start: Iterable[str]) -> set[str]:
