@@ -46,6 +46,8 @@ class Diagnostic:
     help: str = ""
     notes: tuple[Note, ...] = ()
     severity: Severity = Severity.ERROR
+    secret: bool = False
+    """Whether the text of the span must not be shown: it may be a password."""
 
     @property
     def place(self) -> tuple[str, int, int, str, str]:
@@ -97,12 +99,16 @@ class Report:
         return iter(self.diagnostics)
 
 
+_LENGTHS_APART = 4
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean `x`?` when something known is close enough, else nothing."""
     candidates = sorted(set(known))
     folded = {c.casefold().replace("_", "").replace("-", ""): c for c in candidates}
     same = folded.get(name.casefold().replace("_", "").replace("-", ""))
-    close = [same] if same else difflib.get_close_matches(name, candidates, n=1, cutoff=0.7)
+    near = [c for c in candidates if abs(len(c) - len(name)) <= _LENGTHS_APART]
+    close = [same] if same else difflib.get_close_matches(name, near, n=1, cutoff=0.7)
     return f"did you mean `{close[0]}`?" if close else ""
 
 

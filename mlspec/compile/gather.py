@@ -1,6 +1,7 @@
 """The documents of a project for one environment: defaults below, overrides on top, variables put in."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from mlspec.language.bind import Bound, bind
 from mlspec.language.spec import Spec
 from mlspec.language.sql import Bindings
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -25,11 +28,14 @@ class Gathered:
     environment: str
     bound: Mapping[Address, Bound]
     files: Files
+    broken: frozenset[Address] = frozenset()
+    """Documents that could not be bound, by the kind and the name that they give; empty where those are wrong."""
 
 
 def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report) -> Gathered:
     """Read and bind everything below the root. Raises Problems, if the project itself cannot be read."""
     documents = read_tree(root, report)
+    unreadable = report.failed
     head = next((d for d in documents if d.file == PROJECT_FILE), None)
     if head is None:
         report.close()
@@ -45,20 +51,30 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
     prepared = [_prepare(d, head, name, report) for d in documents]
     _overrides_used(head, name, prepared, chosen, report)
     found: dict[Address, Bound] = {}
+    broken: set[Address] = set()
     project: Bound | None = None
     for document in prepared:
         one = _bind(substitute(document, values, report), kinds, files, values, report)
         if one is None:
+            broken.add(_said(document, kinds))
             continue
         first = found.setdefault(one.spec.address, one)
         if first is not one:
             report.add(_twice(one, first))
         if document.origin is head.origin:
             project = one
-    if project is None:
+    if project is None or unreadable:  # what cannot be read may hold any name: looking for names would find too much missing
         report.close()
+    if project is None:
         raise problem("no-project", f"`{PROJECT_FILE}` holds no project", head.span())
-    return Gathered(project, name, found, files)
+    return Gathered(project, name, found, files, frozenset(broken - found.keys()))
+
+
+def _said(document: Document, kinds: Registry[Spec]) -> Address:
+    """The kind and the name that a broken document gives; empty where that is what is wrong with it."""
+    kind, name = document.data.get("kind"), document.data.get("name")
+    known = kind if isinstance(kind, str) and kind in kinds.names() else ""
+    return Address(known, name if isinstance(name, str) and _NAME.fullmatch(name) else "")
 
 
 def _bind(document: Document, kinds: Registry[Spec], files: Files, values: Values, report: Report) -> Bound | None:

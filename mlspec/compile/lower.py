@@ -1,6 +1,6 @@
 """Each spec is asked its three questions, parents first; the answers become the desired state."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,11 @@ class _Scope(Scope):
 
     def lookup(self, name: str) -> tuple[str, Relation] | SqlProblem:
         found = self._lowering.graph.table(name)
-        return found if isinstance(found, SqlProblem) else (str(found), self._lowering.relation(found))
+        if isinstance(found, SqlProblem):
+            if self._lowering.graph.known_broken(name):
+                raise Problems([])  # reported where it was bound
+            return found
+        return str(found), self._lowering.relation(found)
 
     def body(self, address: Address) -> Body:
         return self._lowering.resources[address].body
@@ -55,6 +59,7 @@ class _Lowering:
     scopes: dict[Address, _Scope] = field(default_factory=dict)
     relations: dict[Address, Relation] = field(default_factory=dict)
     resources: dict[Address, Resource] = field(default_factory=dict)
+    parts: dict[Address, list[Address]] = field(default_factory=dict)
     failed: set[Address] = field(default_factory=set)
 
     def relation(self, address: Address) -> Relation:
@@ -82,6 +87,7 @@ class _Lowering:
                 for part, body in spec.lower(scope):
                     resource = self._resource(spec, part, body)
                     self.resources[resource.address] = resource
+                    self.parts.setdefault(address, []).append(resource.address)
         except Problems as problems:
             found.extend(problems.diagnostics)
             if not problems.diagnostics:
@@ -101,8 +107,8 @@ class _Lowering:
             meaning, about = {part: meaning.get(part)}, {part: about.get(part)} if about.get(part) else {}
         return Resource(address, body, meaning, about, tuple(parents), owner, protect, costs(type(spec)))
 
-    def _parts(self, target: Address) -> Iterator[Address]:
-        return (a for a in self.resources if a.whole == target)
+    def _parts(self, target: Address) -> Iterable[Address]:
+        return self.parts.get(target, ())
 
     def _protected(self, address: Address) -> bool:
         chosen = getattr(self.gathered.project.spec, "environments", {}).get(self.gathered.environment)

@@ -38,7 +38,7 @@ def compile_project(root: Path, kinds: Registry[Spec], environment: str | None, 
     """Compile everything below the root. Raises Problems with all that is wrong, phase by phase."""
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)
-    graph = resolve(gathered.bound, report)
+    graph = resolve(gathered.bound, gathered.broken, report)
     desired = lower(gathered, graph, report)
     report.close()
     return Compiled(gathered, graph, desired, report.warnings)

@@ -1,26 +1,32 @@
 """Names become addresses: which spec each reference and each table in SQL means, in an order parents first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.address import Address
-from mlspec.base.dag import Cycle, in_order
-from mlspec.base.diag import Diagnostic, Note, Report, known_names
+from mlspec.base.dag import Cycle, downstream, in_order
+from mlspec.base.diag import Diagnostic, Note, Report, Span, known_names
 from mlspec.documents.document import Path
 from mlspec.ir.sql.parse import SqlProblem
 from mlspec.language.bind import Bound
 from mlspec.language.expectations import Quality, tables_of
 from mlspec.language.spec import Ref, Spec, queries, references
+from mlspec.language.sql import place_in
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The specs in order, each after those that it refers to; `edges` says where each reference stands."""
+    """The specs in order, each after those that it refers to; `edges` says where each reference stands.
+
+    `broken` are the documents that could not be bound: a name of theirs is not unknown, and was reported already.
+    """
 
     bound: Mapping[Address, Bound]
     order: tuple[Address, ...]
     edges: Mapping[Address, Mapping[Address, Path]]
+    tables: "Tables"
+    broken: frozenset[Address] = frozenset()
 
     def address(self, ref: Ref[Any]) -> Address | None:
         """The address that a reference means, if there is one."""
@@ -30,53 +36,78 @@ class Graph:
 
     def table(self, written: str) -> Address | SqlProblem:
         """The address that a table's name in SQL means."""
-        return find_table(self.bound, written)
+        return find_table(self.tables, written)
+
+    def known_broken(self, name: str, kinds: Iterable[str] = ()) -> bool:
+        """Whether a document of that name was declared, but could not be bound."""
+        kind, _, plain = name.rpartition(".")
+        wanted = {kind} if kind else set(kinds)
+        return any(a.name in {plain, ""} and (not wanted or a.kind in {*wanted, ""}) for a in self.broken)
 
 
-def find_table(bound: Mapping[Address, Bound], written: str) -> Address | SqlProblem:
+Tables = Mapping[str, tuple[Address, ...]]
+"""The specs that offer rows, by name."""
+
+
+def _tables_in(bound: Mapping[Address, Bound]) -> Tables:
+    found: dict[str, tuple[Address, ...]] = {}
+    for address, one in bound.items():
+        if one.spec.offers_rows():
+            found[address.name] = (*found.get(address.name, ()), address)
+    return found
+
+
+def find_table(tables: Tables, written: str) -> Address | SqlProblem:
     """The address that a table's name in SQL means, or what is wrong with it."""
     kind, _, name = written.rpartition(".")
-    offering = {a: b for a, b in bound.items() if b.spec.offers_rows()}
-    found = [a for a in offering if a.name == name and (not kind or a.kind == kind)]
+    found = [a for a in tables.get(name, ()) if not kind or a.kind == kind]
     if len(found) == 1:
         return found[0]
     if found:
         names = " and ".join(f"`{a}`" for a in sorted(found))
         return SqlProblem("ambiguous-table", f"`{written}` is {names}", help=f"write `{min(found)}`")
-    help_ = known_names(name, {a.name for a in offering}, "table")
+    help_ = known_names(name, tables, "table")
     return SqlProblem("unknown-table", f"there is no source or feature view `{written}`", label="not declared anywhere", help=help_)
 
 
-def resolve(bound: Mapping[Address, Bound], report: Report) -> Graph:
+def resolve(bound: Mapping[Address, Bound], broken: frozenset[Address], report: Report) -> Graph:
     """Find what every name means. Names that mean nothing, and circles, go into the report."""
-    partial = Graph(bound, (), {})
+    tables = _tables_in(bound)
+    partial = Graph(bound, (), {}, tables, broken)
     edges: dict[Address, dict[Address, Path]] = {}
     for address, one in bound.items():
         edges[address] = {}
         for path, ref in references(one.spec):
             target = partial.address(ref)
-            if target is None:
-                report.add(_unresolved(one, path, ref, bound))
-            else:
+            if target is not None:
                 edges[address].setdefault(target, path)
+            elif not partial.known_broken(str(ref), ref.allowed):
+                report.add(_unresolved(one, path, ref, bound))
         for path, table in _tables(one.spec):
-            target_of = find_table(bound, table)
+            target_of = find_table(tables, table)
             if isinstance(target_of, Address):
                 edges[address].setdefault(target_of, path)
-    try:
-        order = in_order({a: [t for t in targets if t != a] for a, targets in edges.items()})
-        for address, targets in edges.items():
-            if address in targets:
-                raise Cycle((address, address))
-    except Cycle as cycle:
-        report.add(_cycle(cycle.path, bound, edges))
-        order = ()
-    return Graph(bound, order, edges)
+    return Graph(bound, _order(bound, edges, report), edges, tables, broken)
+
+
+def _order(bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]], report: Report) -> tuple[Address, ...]:
+    """Parents first; a circle is reported, and left out with everything that needs it."""
+    left = dict(edges)
+    for address in [a for a, targets in edges.items() if a in targets]:
+        report.add(_cycle((address, address), bound, edges))
+        left = {a: targets for a, targets in left.items() if a not in downstream(left, [address])}
+    while True:
+        try:
+            return in_order(left)
+        except Cycle as cycle:
+            report.add(_cycle(cycle.path, bound, edges))
+            reached = downstream(left, cycle.path)
+            left = {a: targets for a, targets in left.items() if a not in reached}
 
 
 def _tables(spec: Spec) -> Iterator[tuple[Path, str]]:
     for path, sql in queries(spec):
-        for name in sql.tables():
+        for name, _, _ in sql.tables():
             yield path, name
     checks = getattr(spec, "checks", ())
     qualities = tuple(c for c in checks if isinstance(c, Quality))
@@ -100,5 +131,14 @@ def _cycle(path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Map
     if any(b not in edges[a] for a, b in steps):
         path = tuple(reversed(path))
         steps = list(zip(path, path[1:], strict=False))
-    notes = tuple(Note(f"`{a}` needs `{b}`", bound[a].document.span(edges[a][b])) for a, b in steps)
+    notes = tuple(Note(f"`{a}` needs `{b}`", _needed(bound[a], edges[a][b], b)) for a, b in steps)
     return Diagnostic("cycle", "cycle: " + " -> ".join(str(a) for a in path), notes[0].span, help="one of them must do without the other", notes=notes)
+
+
+def _needed(one: Bound, path: Path, target: Address) -> Span:
+    """Where a spec names what it needs: the table in its SQL, or the field."""
+    sql = next((q for p, q in queries(one.spec) if p == path), None)
+    for name, start, length in sql.tables() if sql else ():
+        if name in {target.name, str(target)} and sql:
+            return place_in(one.document, sql, path, start, length)
+    return one.document.span(path)

@@ -80,12 +80,27 @@ class Document:
         start = node.start_mark
         if node.style == "|":
             indent = _block_indent(origin.lines, start.line)
-            at = start.line + 1 + line
-            return Span(origin.file, at, indent + column, at, indent + column + length)
+            return _piece(origin, start.line + 1 + line, indent + column, length)
         if node.style != ">" and line == 1 and start.line == node.end_mark.line:
-            at_column = start.column + (1 if node.style else 0) + column
-            return Span(origin.file, start.line + 1, at_column, start.line + 1, at_column + length)
+            return _piece(origin, start.line + 1, start.column + (1 if node.style else 0) + column, length)
         return _span(origin, node)
+
+
+def _piece(origin: Origin, line: int, column: int, length: int) -> Span:
+    """A piece of one line; never beyond its end, wherever escapes or folding have moved things."""
+    line = min(line, max(len(origin.lines), 1))
+    end = len(origin.lines[line - 1]) + 1 if line <= len(origin.lines) else 1
+    column = min(column, max(end - 1, 1))
+    return Span(origin.file, line, column, line, max(min(column + length, end), column + 1))
+
+
+def _first_text(origin: Origin, header: int) -> Span:
+    """The first line of the text of a block."""
+    for number, text in enumerate(origin.lines[header + 1 :], header + 2):
+        if text.strip():
+            column = len(text) - len(text.lstrip()) + 1
+            return Span(origin.file, number, column, number, len(text.rstrip()) + 1)
+    return Span(origin.file, header + 1, 1, header + 1, len(origin.lines[header]) + 1)
 
 
 def _block_indent(lines: tuple[str, ...], header: int) -> int:
@@ -115,8 +130,13 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node | Non
 
 def _span(origin: Origin, node: yaml.Node) -> Span:
     start, end = node.start_mark, node.end_mark
+    if start.line >= len(origin.lines):  # an empty value at the end of the file
+        last = max(len(origin.lines), 1)
+        return _piece(origin, last, len(origin.lines[last - 1]) if origin.lines else 1, 1)
+    if isinstance(node, yaml.ScalarNode) and node.style == "|":
+        return _first_text(origin, start.line)
     if end.line != start.line or end.column <= start.column:
-        first = origin.lines[start.line] if start.line < len(origin.lines) else ""
+        first = origin.lines[start.line]
         width = max(len(first.rstrip()) - start.column, 1)
         return Span(origin.file, start.line + 1, start.column + 1, start.line + 1, start.column + 1 + width)
     return Span(origin.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)

@@ -56,6 +56,8 @@ class Files:
 
     def path(self, relative: str) -> Path:
         """The real path. Raises OutsideProject if it leads, also by a link, out of the project."""
+        if "\0" in relative:
+            raise OutsideProject(relative)
         path = (self.root / relative).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise OutsideProject(relative)
@@ -63,7 +65,7 @@ class Files:
 
     def text(self, relative: str) -> str:
         """A file's text. Raises OutsideProject, OSError, UnicodeDecodeError."""
-        return self.path(relative).read_text("utf-8")
+        return self.path(relative).read_text("utf-8-sig")
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """The files that a pattern means, sorted, relative to the root. Raises OutsideProject."""
@@ -71,7 +73,10 @@ class Files:
             raise OutsideProject(pattern)
         if not any(c in pattern for c in "*?["):
             return (pattern,) if self.path(pattern).is_file() else ()
-        found = (p.relative_to(self.root).as_posix() for p in self.root.glob(pattern) if p.is_file())
+        try:
+            found = [p.relative_to(self.root).as_posix() for p in self.root.glob(pattern) if p.is_file()]
+        except ValueError:  # `**.csv` is no pattern
+            return ()
         return tuple(sorted(p for p in found if self.path(p)))
 
     def content(self, relative: str) -> str:

@@ -1,5 +1,6 @@
 """YAML text to documents: YAML 1.2 core rules, a place for every value, every trap named instead of sprung."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from mlspec.base.diag import Diagnostic, Note, Report, Severity, Span
 from mlspec.documents.document import Document, Origin
 from mlspec.documents.scalars import plain
 
+# what YAML 1.2 calls not printable, and the breaks that only YAML 1.1 knew: they would make two ways to count lines
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|\\r(?!\\n)")
 MAX_BYTES = 8_000_000
 MAX_DEPTH = 60
 MAX_NODES = 200_000
@@ -31,14 +34,12 @@ def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
     """All documents of a file; `shown` is its name in messages. Problems go into the report."""
     raw = path.read_bytes()
     if len(raw) > MAX_BYTES:
-        report.add(Diagnostic("file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read"))
+        report.add(Diagnostic("file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read", Span(shown)))
         return ()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        message = f"`{shown}` is not UTF-8: byte 0x{raw[error.start]:02X} at offset {error.start}"
-        report.add(Diagnostic("not-utf8", message, Span(shown, line), help="save the file as UTF-8"))
+        report.add(_not_utf8(raw, error.start, shown))
         return ()
     return read_text(text, shown, report)
 
@@ -46,6 +47,12 @@ def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
 def read_text(text: str, shown: str, report: Report) -> tuple[Document, ...]:
     """All documents of a text, as if it stood in the file `shown`."""
     lines = tuple(text.splitlines())
+    before = len(report.diagnostics)
+    if found := _FORBIDDEN.search(text):
+        line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+        message = f"character U+{ord(found[0]):04X} is not allowed in YAML"
+        report.add(Diagnostic("invalid-yaml", message, Span(shown, line, column, line, column + 1), help="remove it"))
+        return ()
     try:
         nodes = list(_compose(text))
     except yaml.YAMLError as error:
@@ -64,10 +71,19 @@ def read_text(text: str, shown: str, report: Report) -> tuple[Document, ...]:
             documents.append(Document(data, origin))
         elif data is not _BROKEN:
             report.add(_not_mapping(node, origin))
-    if not documents and not report.failed:
+    if not documents and len(report.diagnostics) == before:
         message = f"`{shown}` holds no document; it is skipped"
         report.add(Diagnostic("empty-file", message, Span(shown), severity=Severity.WARNING))
     return tuple(documents)
+
+
+def _not_utf8(raw: bytes, offset: int, shown: str) -> Diagnostic:
+    begin = raw.rfind(b"\n", 0, offset) + 1
+    line, column = raw.count(b"\n", 0, offset) + 1, len(raw[begin:offset].decode("utf-8", "replace")) + 1
+    message = f"`{shown}` is not UTF-8: byte 0x{raw[offset]:02X} at offset {offset}"
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        message = f"`{shown}` is UTF-16, not UTF-8"
+    return Diagnostic("not-utf8", message, Span(shown, line, column, line, column + 1), help="save the file as UTF-8")
 
 
 def _compose(text: str) -> Iterator[yaml.Node]:
@@ -99,6 +115,8 @@ class _Reading:
 
     def value(self, node: yaml.Node, depth: int) -> Any:
         self.nodes += 1
+        if self.nodes > MAX_NODES + 1:
+            return _BROKEN
         if self.nodes > MAX_NODES:
             return self._broken("alias-bomb", f"more than {MAX_NODES:,} values once aliases are followed", node)
         if depth > MAX_DEPTH:
@@ -164,21 +182,25 @@ class _Reading:
 
 
 def _syntax(error: yaml.YAMLError, shown: str, lines: tuple[str, ...]) -> Diagnostic:
-    if isinstance(error, yaml.reader.ReaderError):
-        text = "\n".join(lines)
-        line = text[: error.position].count("\n") + 1 if isinstance(error.position, int) else 1
-        character = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or " ")
-        return Diagnostic("invalid-yaml", f"character U+{character:04X} is not allowed in YAML", Span(shown, line))
     mark = getattr(error, "problem_mark", None)
     what = str(getattr(error, "problem", "") or error).strip()
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    here = lines[line] if line < len(lines) else ""
+    if line >= len(lines):  # the end of the file came too early
+        line = max(len(lines) - 1, 0)
+        column = max(len(lines[line]) - 1, 0) if lines else 0
+    here = lines[line] if lines else ""
+    column = min(column, max(len(here) - 1, 0))
     span = Span(shown, line + 1, column + 1, line + 1, column + 2)
     if "\t" in here[: len(here) - len(here.lstrip())] or "'\\t'" in what:
         at = here.find("\t") + 1 or column + 1
         return Diagnostic("tab-indentation", "a tab cannot indent YAML", Span(shown, line + 1, at, line + 1, at + 1), help="use spaces")
     if re.match(r"[^:]*:\s*[^'\"|>\s][^'\"]*:\s", here) and "mapping values" in what:
         return Diagnostic("invalid-yaml", "a `:` inside an unquoted value", span, help="quote the value, or use a `|` block")
+    if "{{" in here:
+        at = here.index("{{") + 1
+        help_ = "write `${vars.name}`, or quote the value if the braces are meant"
+        return Diagnostic("looks-like-template", "`{{` looks like a template; YAML reads it as a mapping",
+                          Span(shown, line + 1, at, line + 1, at + 2), help=help_)  # fmt: skip
     return Diagnostic("invalid-yaml", _first_line(what), span)
 
 

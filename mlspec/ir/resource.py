@@ -48,8 +48,8 @@ def body_digest(body: Body) -> str:
     """Equal for bodies that make the same thing. Of a relation, the order of the columns means nothing."""
     match body:
         case Relation():
-            return digest("relation", body.rows_digest, column_digests(body), body.keep, body.keys, asdict(body.timing),
-                          body.unique, sorted(body.roles))  # fmt: skip
+            return digest("relation", body.rows_digest, column_digests(body), body.keep, sorted(body.keys), asdict(body.timing),
+                          sorted(body.unique), sorted(body.roles))  # fmt: skip
         case Workflow(version=version) if version:
             return digest("workflow", version, body.run_on_apply, asdict(body.register) if body.register else None)
         case _:

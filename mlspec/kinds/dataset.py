@@ -306,8 +306,9 @@ class _Joins:
         for name in {relation.timing.event_time, relation.timing.available_time} - {""}:
             have = relation.column(name)
             if have is not None and {have.type.name, asked.type.name} == {"timestamp", "timestamptz"}:
-                naive, aware = (have.name, asked.name) if have.type.name == "timestamp" else (asked.name, have.name)
-                message = f"`{naive}` has no time zone but `{aware}` has: feature view `{spec.name}` cannot be joined at a point in time"
+                theirs, ours = f"`{have.name}` of feature view `{spec.name}`", f"`{asked.name}` of the labels"
+                naive, aware = (theirs, ours) if have.type.name == "timestamp" else (ours, theirs)
+                message = f"{naive} has no time zone, {aware} has"
                 self.problems.append(self.scope.error("naive-aware-comparison", message, "labels", "event_time",
                                                       help="declare `timezone` on the source, or cast"))  # fmt: skip
 
@@ -339,7 +340,7 @@ class _Joins:
         relation = self.scope.relation(one.view)
         timing = relation.timing
         times = [c.digest for n in (timing.event_time, timing.available_time, timing.tie_break) if n and (c := relation.column(n))]
-        keys = [(k, self.rows[k].digest, c.digest) for k in spec.keys(self.scope) if (c := relation.column(k))]
+        keys = [(k, self.rows[k].digest, c.digest) for k in sorted(spec.keys(self.scope)) if (c := relation.column(k))]
         return digest(one.column.digest, times, timing.boundary, timing.ttl, keys, one.column.empty)
 
 

@@ -77,6 +77,7 @@ class Deployment(Spec):
     env: dict[str, str] = {}
     secrets: dict[str, SecretRef] = {}
     request: dict[ColumnName, Type] = {}
+    labels: Annotated[dict[str, str], OnChange.UPDATE] = {}  # they stand in the manifests
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         needed = self._needed(scope)
@@ -105,7 +106,7 @@ class Deployment(Spec):
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         model: Model = scope.spec(self.model)
         version = scope.body(scope.address(self.model)).version if self.version == "current" else self.version
-        request = tuple((n, str(t)) for n, t in (self.request or self._needed(scope)).items())
+        request = tuple((n, str(t)) for n, t in sorted((self.request or self._needed(scope)).items()))
         rollout = Rollout(self.rollout.strategy, str(self.rollout.max_unavailable), str(self.rollout.max_surge),
                           self.rollout.canary, self.rollout.shadow)  # fmt: skip
         scaled = self.replicas if isinstance(self.replicas, Replicas) else None

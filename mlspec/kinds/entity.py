@@ -18,4 +18,4 @@ class Entity(Spec):
     keys: Annotated[dict[ColumnName, Type], OnChange.REPLACE, Field(min_length=1)]
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
-        yield "", Fact(tuple((name, str(kind)) for name, kind in self.keys.items()))
+        yield "", Fact(tuple((name, str(kind)) for name, kind in sorted(self.keys.items())))

@@ -20,7 +20,7 @@ _WRITTEN = re.compile(r"([a-z][a-z0-9_]*)\.([a-z_][a-z0-9_]*|\*)")
 
 
 class Feature(Part):
-    """`view.feature`, or `view.*` for all features of a view in its order."""
+    """`view.feature`, or `view.*` for all features of a view by name."""
 
     view: Ref[FeatureView]
     feature: ColumnName | None = None
@@ -65,7 +65,7 @@ class FeatureSet(Spec):
             view = scope.spec(written.view)
             relation = scope.relation(written.view)
             offered = view.feature_names(scope, relation)
-            for name in offered if written.feature is None else (written.feature,):
+            for name in sorted(offered) if written.feature is None else (written.feature,):
                 column = relation.column(name)
                 if column is None or name not in offered:
                     message = f"feature view `{view.name}` has no feature `{name}`"

@@ -75,7 +75,7 @@ class OnRequest(Part):
 def _named(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return {v: v for v in value}
-    return value
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 
 class FeatureView(Spec):
@@ -107,7 +107,7 @@ class FeatureView(Spec):
 
     def keys(self, scope: Scope) -> dict[str, ColumnType]:
         """The join keys of its entities, with their types."""
-        return {name: kind for e in self.entities for name, kind in scope.spec(e).keys.items()}
+        return {name: kind for e in self.entities for name, kind in sorted(scope.spec(e).keys.items())}
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class FeatureView(Spec):
             raise Problems([scope.error("missing-event-time", message, "source", help="declare `event_time` on the source")])
         keys = tuple(self.keys(scope))
         boundary = self.boundary or Boundary.EXCLUSIVE
-        meaning = (relation.rows_digest, [columns[k].digest for k in keys], columns[timing.event_time].digest,
+        meaning = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
                    columns[timing.available_time].digest if timing.available_time else "", boundary)  # fmt: skip
         rows = digest("windows", meaning)
         address = str(scope.address(self.source))
@@ -262,7 +262,7 @@ class FeatureView(Spec):
         timing = relation.timing
         keys = tuple(self.keys(scope))
         times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]
-        rows = digest("latest", relation.rows_digest, keys)
+        rows = digest("latest", relation.rows_digest, sorted(keys))
         address = str(scope.address(self.source))
         made = [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),), words=n) for n in keys]
         made += [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),)) for n in times if n not in keys]
@@ -330,7 +330,7 @@ class FeatureView(Spec):
         inputs = {n: Column(n, k, digest("request", n, str(k))) for n, k in self.on_request.inputs.items()}
         made: list[Column] = []
         problems: list[Diagnostic] = []
-        for name, text in self.on_request.features.items():
+        for name, text in sorted(self.on_request.features.items()):
             try:
                 node, kind, read = scope.expression(text, inputs, "on_request", "features", name)
             except Problems as error:
@@ -347,7 +347,7 @@ class FeatureView(Spec):
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)
         if self.shape == "on_request":
-            yield "", Fact(tuple((c.name, f"{c.type} {c.words}") for c in relation.columns))
+            yield "", Fact(tuple(sorted((c.name, f"{c.type} {c.words}") for c in relation.columns)))
             return
         yield "", relation
         if self.checks:

@@ -81,8 +81,8 @@ class Model(Spec):
         bodies = {str(scope.address(s.dataset)): scope.body(scope.address(s.dataset)) for s in pipeline.steps.values() if s.dataset}
         steps = pipeline.lowered(scope, {a: body_digest(b) for a, b in bodies.items()}, final=True)
         contract = self.contract(scope)
-        gates = tuple(Gate(n, g.min, g.max) for n, g in self.gates.items())
-        output = tuple((n, str(t)) for n, t in self.output.items())
+        gates = tuple(Gate(n, g.min, g.max) for n, g in sorted(self.gates.items()))
+        output = tuple((n, str(t)) for n, t in sorted(self.output.items()))
         finished = tuple(
             replace(s, model=self.name, gates=gates, format=self.framework, contract=contract, output=output)
             if isinstance(s, RegisterStep) else s

@@ -12,7 +12,7 @@ from mlspec.ir.resource import Body
 from mlspec.kinds.dataset import Dataset
 from mlspec.kinds.deployment import Deployment
 from mlspec.kinds.feature_view import FeatureView
-from mlspec.kinds.pipeline import ScheduleSpec, schedule
+from mlspec.kinds.pipeline import ScheduleSpec, as_schedule
 from mlspec.kinds.source import Source
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
@@ -48,7 +48,7 @@ class Monitor(Spec):
     reference: Literal["training"] | Ref[Dataset] | None = None
     window: Duration | None = None
     threshold: Threshold
-    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule, json_schema_input_type=str | ScheduleSpec)]
+    schedule: Annotated[ScheduleSpec, BeforeValidator(as_schedule, json_schema_input_type=str | ScheduleSpec)]
     severity: Literal["info", "warn", "error"] = "error"
     route: Annotated[tuple[str, ...], OnChange.UPDATE] = ()
     outcomes: Ref[Source] | None = None

@@ -36,7 +36,7 @@ class ScheduleSpec(Part):
         return Schedule(self.cron, self.timezone)
 
 
-def schedule(value: Any) -> Any:
+def as_schedule(value: Any) -> Any:
     """`"0 3 * * *"` for `{cron: "0 3 * * *"}`."""
     return {"cron": value} if isinstance(value, str) else value
 
@@ -145,7 +145,7 @@ class Pipeline(Spec):
 
     parameters: dict[Name, Parameter] = {}
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
-    schedule: Annotated[ScheduleSpec, BeforeValidator(schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
+    schedule: Annotated[ScheduleSpec, BeforeValidator(as_schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Pipeline(Spec):
 
     def values(self, given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         """The parameters with their values in JSON."""
-        return tuple((n, json.dumps(given.get(n, p.default))) for n, p in self.parameters.items())
+        return tuple((n, json.dumps(given.get(n, p.default))) for n, p in sorted(self.parameters.items()))
 
     def lowered(self, scope: Scope, datasets: Mapping[str, str], *, final: bool) -> tuple[Step, ...]:
         """The steps, parents first; `final` steps carry the digests of their code, others are a definition only."""
@@ -251,7 +251,7 @@ class Pipeline(Spec):
         code = tuple((PurePosixPath(f).as_posix(), scope.files.content(f) if final else "") for f in files)
         command = (step.command,) if isinstance(step.command, str) else tuple(step.command or ())
         return CommandStep(
-            name, command, tuple((n, _taken(o)) for n, o in step.inputs.items()), tuple(step.outputs.items()),
+            name, command, tuple((n, _taken(o)) for n, o in sorted(step.inputs.items())), tuple(sorted(step.outputs.items())),
             tuple(sorted(step.env.items())), tuple((n, s.lower()) for n, s in sorted(step.secrets.items())), code, step.image,
             step.resources.lower(), step.retries, step.retry_delay.seconds if step.retry_delay else 0.0,
             step.timeout.seconds if step.timeout else 0.0, step.when, step.cache,

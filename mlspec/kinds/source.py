@@ -154,8 +154,11 @@ class Source(Spec):
         return replace(made, description=declared.description, tags=declared.tags) if declared else made
 
     def _from_scan(self, scope: Scope) -> Relation:
+        if problems := list(self._folded(scope)):
+            raise Problems(problems)
         scan = self._scan(scope)
-        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files)
+        by_position = [n for n, _ in scan.declared] if ("header", "false") in scan.options else []
+        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files, by_position)
         rows = digest("scan", identity)
         columns = []
         select = exp.select()
@@ -171,6 +174,16 @@ class Source(Spec):
         query = select.from_("scan").sql(DIALECT)
         keep = Keep.VIEW if scan.table else Keep.TABLE
         return Relation(query, tuple(columns), rows, keep, scan=scan)
+
+    def _folded(self, scope: Scope) -> Iterator[Diagnostic]:
+        """Names in the data that differ only by case: engines do not agree on which of them is meant."""
+        first: dict[str, str] = {}
+        for name, declared in self.columns.items():
+            origin = declared.origin or name
+            other = first.setdefault(origin.casefold(), name)
+            if other != name:
+                message = f"columns `{other}` and `{name}` are read from names that differ only by case, or not at all"
+                yield scope.error("duplicate-column", message, "columns", name, key=True, help="rename one of them in the data")
 
     def _scan(self, scope: Scope) -> Scan:
         declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mlspec.base.diag import Diagnostic, Report, did_you_mean, known_names
+from mlspec.base.diag import Diagnostic, Report, Span, did_you_mean, known_names
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.documents.document import Document, Path
 from mlspec.language.spec import Spec
@@ -27,14 +27,15 @@ def bind(document: Document, kinds: Registry[Spec], bindings: Bindings, report: 
     kind = _kind(document, kinds, report)
     if kind is None:
         return None
-    secrets = list(_secrets(document.data, ()))
-    report.add(*(_secret(document, path) for path in secrets))
-    report.add(*_folded(document, document.data, ()))
+    traps = [*(_secret(document, path) for path in _secrets(document.data, ())), *_folded(document, document.data, ())]
+    if traps:  # nothing else is said of the document: it would show the secret, or be about SQL that nobody meant
+        report.add(*traps)
+        return None
     data = {k: v for k, v in document.data.items() if k != "kind"}
     try:
         spec = kind.model_validate(data, context=bindings)
     except ValidationError as error:
-        report.add(*(_diagnostic(document, kind, e) for e in error.errors()))
+        report.add(*(_diagnostic(document, kind, e) for e in _meant(document, error.errors())))
         return None
     return Bound(spec, document)
 
@@ -53,6 +54,24 @@ def _kind(document: Document, kinds: Registry[Spec], report: Report) -> type[Spe
         return None
 
 
+def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
+    """One error for a value that may be of several types: the one of the type that was meant, else what all expect."""
+    paths = [_path(document.data, e["loc"]) for e in errors]
+    for index, error in enumerate(errors):
+        path = paths[index]
+        if not error["type"].endswith("_type"):
+            others = [e["type"] for e, p in zip(errors, paths, strict=True) if p == path]
+            if error["type"] == "literal_error" and any("-" in t for t in others):
+                continue
+            yield error
+            continue
+        below = [e for e, p in zip(errors, paths, strict=True) if p[: len(path)] == path and not e["type"].endswith("_type")]
+        same = [i for i, p in enumerate(paths) if p == path and errors[i]["type"] in _EXPECTED]
+        if not below and index == same[0]:
+            expected = dict.fromkeys(_EXPECTED[errors[i]["type"]] for i in same)
+            yield {**error, "expected": " or ".join(expected)}
+
+
 _EXPECTED = {
     "string_type": "a string", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
     "dict_type": "a mapping", "model_type": "a mapping", "list_type": "a list", "tuple_type": "a list",
@@ -63,6 +82,8 @@ _EXPECTED = {
 def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
     path = _path(document.data, error["loc"])
     last = error["loc"][-1] if error["loc"] else ""
+    if error["input"] is None and error["type"] not in {"missing", "extra_forbidden"} and error["loc"]:
+        return _wrong_type(document, path, _EXPECTED.get(error["type"], "a value"), None)
     what = f"{kind.kind_name()} `{document.data.get('name', '?')}`"
     match error["type"]:
         case "missing":
@@ -72,13 +93,20 @@ def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
             return Diagnostic("unknown-key", f"unknown key `{last}` in {what}", document.key_span(path), "not a key here",
                               did_you_mean(str(last), fields) or f"keys here: {', '.join(f'`{f}`' for f in fields)}")  # fmt: skip
         case "literal_error" | "enum":
-            known = re.findall(r"'([^']*)'", str(error["ctx"].get("expected", "")))
-            return Diagnostic("unknown-value", f"`{error['input']}` is not a value of `{_key(path)}`", document.span(path),
-                              help=known_names(str(error["input"]), known, "value"))  # fmt: skip
+            expected = str(error["ctx"].get("expected", ""))
+            known = re.findall(r"'([^']*)'", expected) or [expected]
+            if isinstance(error["input"], dict | list):
+                return _wrong_type(document, path, f"one of {', '.join(f'`{k}`' for k in known)}", error["input"])
+            return Diagnostic("unknown-value", f"`{document.written(path) or error['input']}` is not a value of `{_key(path)}`",
+                              document.span(path), help=known_names(str(error["input"]), known, "value"))  # fmt: skip
         case name if name in _EXPECTED:
-            return _wrong_type(document, path, _EXPECTED[name], error["input"])
+            return _wrong_type(document, path, error.get("expected", _EXPECTED[name]), error["input"])
         case name if "-" in name:
-            return Diagnostic(name, error["msg"], document.span(path))
+            context = error.get("ctx", {})
+            span = document.key_span(path) if last == "[key]" else document.span(path)
+            if "file" in context:
+                span = Span(context["file"], int(context["line"]))
+            return Diagnostic(name, error["msg"], span, help=str(context.get("help", "")))
         case _:
             message = str(error["msg"]).removeprefix("Value error, ")
             return Diagnostic("invalid-value", f"`{_key(path)}`: {message[:1].lower()}{message[1:]}", document.span(path))
@@ -175,8 +203,8 @@ def _secrets(value: Any, path: Path) -> Iterator[Path]:
 
 
 def _secret(document: Document, path: Path) -> Diagnostic:
-    help_ = "write a reference: `secret: {env: NAME}`; and change the secret, it is in your history now"
-    return Diagnostic("secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_)
+    help_ = "write a reference, as in `secrets: {PASSWORD: {env: PASSWORD}}`; and change the secret: it is in your history now"
+    return Diagnostic("secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_, secret=True)
 
 
 def _folded(document: Document, value: Any, path: Path) -> Iterator[Diagnostic]:

@@ -12,7 +12,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.analyse import Analysis, analyse, expression
 from mlspec.ir.sql.parse import SqlProblem, SqlProblems
-from mlspec.language.sql import Sql
+from mlspec.language.sql import Sql, place_in
 
 
 class Scope(ABC):
@@ -80,19 +80,8 @@ class Scope(ABC):
             raise Problems(self._diagnostic(p, Sql(text), path) for p in error.problems) from None
 
     def _diagnostic(self, problem: SqlProblem, sql: Sql, path: Path) -> Diagnostic:
-        span = self.sql_span(sql, path, problem.start, problem.length)
+        span = place_in(self.document, sql, path, problem.start, problem.length)
         return Diagnostic(problem.code, problem.message, span, problem.label, problem.help)
-
-    def sql_span(self, sql: Sql, path: Path, start: int, length: int) -> Span:
-        """The place of a piece of SQL, by its offset."""
-        if sql.template:
-            return Span(sql.file)
-        before = sql.text[:start]
-        line = before.count("\n") + 1
-        column = start - (before.rfind("\n") + 1) + 1
-        if sql.file:
-            return Span(sql.file, line, column, line, column + length)
-        return self.document.text_span(path, line, column, length)
 
     def _traps(self, sql: Sql, path: Path) -> list[Diagnostic]:
         if sql.file:

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
+from mlspec.base.diag import Span
+from mlspec.documents.document import Document, Path
 from mlspec.documents.project import Files, OutsideProject
 from mlspec.documents.templates import TemplateProblem, render
 from mlspec.ir.sql.analyse import named_tables
@@ -35,8 +37,8 @@ class Sql:
     def __str__(self) -> str:
         return self.text.strip()
 
-    def tables(self) -> Iterator[str]:
-        """The names of the tables it reads, as written; nothing if it cannot be parsed."""
+    def tables(self) -> Iterator[tuple[str, int, int]]:
+        """The tables that it reads: the name as written, its offset and length; nothing if it cannot be parsed."""
         return named_tables(self.text)
 
     @classmethod
@@ -62,6 +64,18 @@ class Sql:
         return {"anyOf": [{"type": "string"}, file]}
 
 
+def place_in(document: Document, sql: Sql, path: Path, start: int, length: int) -> Span:
+    """The place of a piece of SQL by its offset: in the SQL file, or in the YAML at the path."""
+    if sql.template:
+        return Span(sql.file)
+    before = sql.text[:start]
+    line = before.count("\n") + 1
+    column = start - (before.rfind("\n") + 1) + 1
+    if sql.file:
+        return Span(sql.file, line, column, line, column + length)
+    return document.text_span(path, line, column, length)
+
+
 def _from_file(name: str, bindings: Bindings | None) -> Sql:
     if bindings is None:
         raise wrong("missing-file", "SQL from a file needs a project")
@@ -78,4 +92,9 @@ def _from_file(name: str, bindings: Bindings | None) -> Sql:
     try:
         return Sql(render(text, bindings.vars, bindings.environment), shown, template=True)
     except TemplateProblem as problem:
-        raise wrong("invalid-template", "{file}:{line}: {why}", file=shown, line=problem.line, why=str(problem)) from None
+        raise wrong("invalid-template", "the template cannot be rendered: {why}", file=shown, line=problem.line, why=_one_line(problem)) from None
+
+
+def _one_line(problem: TemplateProblem) -> str:
+    text = " ".join(str(problem).split()).rstrip(".").replace("'", "`")
+    return text[:1].lower() + text[1:]

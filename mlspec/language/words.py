@@ -16,7 +16,7 @@ Float = Annotated[float, Strict()]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_DURATION = re.compile(r"(?:[0-9]+[smhdw])+")
+_DURATION = re.compile(r"(?:[0-9]{1,12}[smhdw])+")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
 _CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -35,7 +35,8 @@ def _name(text: str) -> str:
 
 def _column(text: str) -> str:
     if not _COLUMN.fullmatch(text):
-        raise wrong("invalid-name", "`{text}` is not a column name: lower-case letters, digits and `_`, at most 63", text=text)
+        help_ = f"a source renames it: `{text.lower()}: {{type: …, from: {text}}}`" if _COLUMN.fullmatch(text.lower()) else ""
+        raise wrong("invalid-name", "`{text}` is not a column name: lower-case letters, digits and `_`, at most 63", text=text, help=help_)
     if text.startswith("__"):
         raise wrong("invalid-name", "`{text}`: names that begin with `__` are taken", text=text)
     return text
@@ -101,7 +102,11 @@ def _type(value: Any) -> columntype.ColumnType:
         raise wrong("unknown-type", "a type is a word, such as `int64`")
     try:
         return columntype.ColumnType.parse(value)
+    except RecursionError:
+        raise wrong("unknown-type", "the type is nested too deeply") from None
     except ValueError as error:
+        if re.fullmatch(r"decimal\([0-9]+", value):
+            raise wrong("unknown-type", "`{text}` is not a type; between braces a comma ends the value: quote the type", text=value) from None
         hint = _TYPE_HINTS.get(value.lower().split("(")[0].strip(), "")
         advice = f"; write `{hint}`" if hint else f"; types are {' '.join(columntype.SCALARS)} decimal(p,s) array<T> struct<…>"
         raise wrong("unknown-type", "{reason}{advice}", reason=str(error), advice=advice) from None
@@ -140,7 +145,10 @@ def _instant(value: Any) -> str:
     except ValueError:
         raise wrong("invalid-instant", "`{text}` is not a time; write `2013-10-01` or `2013-10-01T00:00:00Z`", text=text) from None
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
-    return aware.astimezone(dt.UTC).isoformat()
+    try:
+        return aware.astimezone(dt.UTC).isoformat()
+    except OverflowError:
+        raise wrong("invalid-instant", "`{text}` is outside the years 1 to 9999 in UTC", text=text) from None
 
 
 Instant = Annotated[str, BeforeValidator(_instant, json_schema_input_type=str)]

@@ -139,14 +139,9 @@ def reformatted(text: str) -> str:
     return "# written anew\n" + "---\n# another comment\n".join(blocks)
 
 
-ORDERED = {"keys", "aggregations", "features", "inputs", "columns", "latest"}
-"""Mappings whose order says something: that of the columns that they make."""
-
-
-def turned_around(value: object, key: str = "") -> object:
+def turned_around(value: object) -> object:
     if isinstance(value, dict):
-        pairs = [(k, turned_around(v, k)) for k, v in value.items()]
-        return dict(pairs if key in ORDERED else reversed(pairs))
+        return dict(reversed([(k, turned_around(v)) for k, v in value.items()]))
     if isinstance(value, list):
         return [turned_around(v) for v in value]
     return " \n ".join(value.split(" ")) if isinstance(value, str) and value.lstrip().startswith("SELECT") else value

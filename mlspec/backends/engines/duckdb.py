@@ -72,7 +72,7 @@ class DuckDB(SqlEngine):
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            connection = duckdb.connect(str(self.path), read_only=not write)
+            connection = _open(duckdb, self.path, write=write)
         except duckdb.IOException as error:
             raise BackendError(f"the warehouse `{self.settings.path}` cannot be opened: {_first_lines(str(error), 1)}",
                                "another process holds it: wait for it to end, or plan with `--no-refresh`", "warehouse-busy") from None  # fmt: skip
@@ -84,13 +84,18 @@ class DuckDB(SqlEngine):
             connection.execute("SET memory_limit = ?", [self.settings.memory_limit])
         if self.settings.threads:
             connection.execute("SET threads = ?", [self.settings.threads])
-        roots = sorted({str(self.place.root), str(self.place.private), str(self.path.parent)})
-        connection.execute("SET allowed_directories = ?", [roots])
-        connection.execute("SET enable_external_access = false")
+        if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
+            self._confine(connection)
         if write:
             catalog.prepare(connection)
         self._connection, self._writable = connection, write
         return connection
+
+    def _confine(self, connection: Any) -> None:
+        """Let nothing that runs here reach files outside the project, or the network; it cannot be undone."""
+        roots = sorted({str(self.place.root), str(self.place.private), str(self.path.parent)})
+        connection.execute("SET allowed_directories = ?", [roots])
+        connection.execute("SET enable_external_access = false")
 
     def close(self) -> None:
         with self.lock:
@@ -164,7 +169,8 @@ class DuckDB(SqlEngine):
         if not relation.unique:
             return
         keys = [column(n) for n in relation.unique]
-        known = [column(n).is_(exp.null()).not_() for n in relation.keys]
+        seen = dict.fromkeys((*relation.keys, relation.timing.event_time, relation.timing.available_time))
+        known = [column(n).is_(exp.null()).not_() for n in seen if n]  # a row without one of them never answers
         more = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))
         doubled = exp.select(*keys).from_(_table(DATA, version)).where(*known).group_by(*keys).having(more)
         found = connection.execute(doubled.limit(SAMPLE_ROWS).sql(DIALECT)).fetchall()
@@ -229,6 +235,13 @@ class DuckDB(SqlEngine):
         target = exp.Literal.string(str(path)).sql(DIALECT)
         connection.execute(f"COPY {_table(DATA, version).sql(DIALECT)} TO {target} ({option})")
         return _count(connection, exp.select(exp.Count(this=exp.Star())).from_(_table(DATA, version)))
+
+
+def _open(library: Any, path: Path, *, write: bool) -> Any:
+    try:
+        return library.connect(str(path), read_only=not write)
+    except library.ConnectionException:  # this process has it open in the other mode; two modes at once cannot be
+        return library.connect(str(path), read_only=write)
 
 
 def substituted(query: str, physical: Mapping[str, str], scanned: exp.Query | None) -> exp.Query:

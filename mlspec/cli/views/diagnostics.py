@@ -11,6 +11,7 @@ from mlspec.cli.views.terminal import Look, cut, display_width
 from mlspec.cli.views.values import count
 
 _TAB = 4
+_HIDDEN = 8
 _LONGEST = 160
 """Columns of a line of a file that are shown at most, around the place that is meant."""
 
@@ -70,7 +71,7 @@ def _block(problem: Diagnostic, sources: Sources, look: Look) -> Iterator[str]:
     spans = [s for s in (problem.span, *(n.span for n in problem.notes)) if s is not None]
     gutter = max((len(str(s.line)) for s in spans), default=1)
     if problem.span is not None:
-        yield from _excerpt(problem.span, problem.label, sources, look, gutter, color)
+        yield from _excerpt(problem.span, problem.label, sources, look, gutter, color, secret=problem.secret)
     for note in problem.notes:
         yield look.paint("note", "bold", "cyan") + f": {note.message}"
         if note.span is not None:
@@ -79,11 +80,14 @@ def _block(problem: Diagnostic, sources: Sources, look: Look) -> Iterator[str]:
         yield look.paint("help", "bold", "green") + f": {problem.help}"
 
 
-def _excerpt(span: Span, label: str, sources: Sources, look: Look, gutter: int, color: str) -> Iterator[str]:
+def _excerpt(span: Span, label: str, sources: Sources, look: Look, gutter: int, color: str, *, secret: bool = False) -> Iterator[str]:  # noqa: PLR0913
     margin = " " * gutter
     yield f"{margin}{look.paint('-->', 'blue')} {sources.shown(span.file)}:{span.line}:{span.column}"
     bar = look.paint("|", "blue")
     line = sources.line(span)
+    if secret and line is not None:
+        line = line[: span.column - 1] + "*" * _HIDDEN
+        span = Span(span.file, span.line, span.column, span.line, span.column + _HIDDEN)
     if line is None:
         if label:
             yield f"{margin} {look.paint('=', 'blue')} {label}"

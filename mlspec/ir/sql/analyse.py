@@ -4,23 +4,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from mlspec.base.diag import known_names
-from mlspec.ir.columntype import INTEGERS, NUMBERS, ColumnType
+from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
-from mlspec.ir.sql.parse import SqlProblem, SqlProblems, parse, parse_expression, place
+from mlspec.ir.sql.parse import SQLGLOT_RAISES, SqlProblem, SqlProblems, not_understood, parse, parse_expression, place, refuse
+from mlspec.ir.sql.soundness import columns_of, names, types, unnamed
 
 Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]
 """From a table's name as written to its address and relation, or to what is wrong with the name."""
-
-_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,18 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
     tree = parse(text)
     tables = _resolve(tree, lookup)
-    _check_columns(tree, tables)
     schema = MappingSchema({n: _schema(r) for n, (_, r) in tables.items()}, dialect=DIALECT, normalize=False)
     words = {s.alias_or_name: s.sql(DIALECT, comments=False) for s in tree.selects}
     try:
+        refuse(*columns_of(tree, tables), *unnamed(tree))
         qualified = qualify(tree.copy(), schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
         typed = annotate_types(qualified, schema=schema, dialect=DIALECT)
-    except SqlglotError as error:
-        raise SqlProblems(SqlProblem("invalid-sql", str(error).splitlines()[0])) from None
+    except SQLGLOT_RAISES as error:
+        raise SqlProblems(not_understood(error)) from None
     scope = build_scope(typed)
     if scope is None:
         raise SqlProblems(SqlProblem("invalid-sql", "this is not a query over tables"))
-    problems = [*_names(typed), *_comparisons(typed)]
-    if problems:
-        raise SqlProblems(*problems)
+    refuse(*names(typed), *types(typed))
     return _analysis(typed, scope, tables, words)
 
 
@@ -69,8 +65,7 @@ def _analysis(tree: exp.Query, scope: Scope, tables: Mapping[str, tuple[str, Rel
             continue
         origins = tuple(sorted(found.origins[name], key=lambda o: (o.address, o.column)))
         columns.append(Column(name, kind, found.columns[name], origins, words.get(name, projection.sql(DIALECT))))
-    if untyped:
-        raise SqlProblems(*untyped)
+    refuse(*untyped)
     for node in tree.find_all(exp.Table):
         if node.name in tables:
             node.set("this", exp.to_identifier(tables[node.name][0], quoted=True))
@@ -87,17 +82,16 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
             start, length = place(node)
             problems.append(SqlProblem("unknown-column", f"there is no column `{node.sql(DIALECT)}`", start, length,
                                        "not a column", known_names(node.name, columns, "column")))  # fmt: skip
-    if problems:
-        raise SqlProblems(*problems)
+    refuse(*problems)
     used = frozenset(c.name for c in tree.find_all(exp.Column))
     schema = MappingSchema({"t": {n: to_sql(c.type) for n, c in columns.items()} or {"_": "INT"}}, dialect=DIALECT, normalize=False)
     select = exp.select(exp.alias_(tree.copy(), "value", quoted=True)).from_("t")
     try:
         qualified = qualify(select, schema=schema, dialect=DIALECT, quote_identifiers=True)
         typed = annotate_types(qualified, schema=schema, dialect=DIALECT)
-    except SqlglotError as error:
-        raise SqlProblems(SqlProblem("invalid-sql", str(error).splitlines()[0])) from None
-    wrong = list(_comparisons(typed))
+    except SQLGLOT_RAISES as error:
+        raise SqlProblems(not_understood(error)) from None
+    wrong = list(types(typed))
     kind = from_sql(typed.selects[0].type)
     if kind is None and not wrong:
         wrong = [SqlProblem("untyped-column", f"the type of `{text}` is not known", 0, len(text), help="write `CAST(… AS <type>)`")]
@@ -118,7 +112,7 @@ def _resolve(tree: exp.Query, lookup: Lookup) -> dict[str, tuple[str, Relation]]
     found: dict[str, tuple[str, Relation]] = {}
     problems = []
     for node in _real_tables(tree):
-        written = f"{node.db}.{node.name}" if node.db else node.name
+        written = _written(node)
         answer = lookup(written)
         start, length = place(node)
         if isinstance(answer, SqlProblem):
@@ -130,8 +124,8 @@ def _resolve(tree: exp.Query, lookup: Lookup) -> dict[str, tuple[str, Relation]]
             node.set("alias", exp.TableAlias(this=exp.to_identifier(node.name)))
         node.set("this", exp.to_identifier(internal))
         node.set("db", None)
-    if problems:
-        raise SqlProblems(*problems)
+        node.set("catalog", None)
+    refuse(*problems)
     return found
 
 
@@ -145,109 +139,24 @@ def _real_tables(tree: exp.Query) -> list[exp.Table]:
     return list(found.values())
 
 
-def _check_columns(tree: exp.Query, tables: Mapping[str, tuple[str, Relation]]) -> None:
-    problems: list[SqlProblem] = []
-    for scope in traverse_scope(tree):
-        if not isinstance(scope.expression, exp.Select):
-            continue
-        known = {n: c for n, (_, s) in scope.selected_sources.items() if (c := _columns_of(s, tables)) is not None}
-        aliases = {s.alias for s in scope.expression.selects if s.alias}
-        for node in scope.columns:
-            problems.extend(_check_column(node, known, aliases, scope))
-    if problems:
-        raise SqlProblems(*dict.fromkeys(problems))
-
-
-def _check_column(node: exp.Column, known: Mapping[str, list[str]], aliases: set[str], scope: Scope) -> Iterator[SqlProblem]:
-    name = node.name.lower()
-    start, length = place(node.this)
-    if isinstance(node.this, exp.Star) or (scope.is_subquery and node in scope.external_columns):
-        return
-    if node.table:
-        columns = known.get(node.table)
-        if columns is None and node.table not in scope.selected_sources:
-            yield SqlProblem("unknown-table", f"there is no table `{node.table}` in this query", *place(node.args["table"]),
-                             help=known_names(node.table, scope.selected_sources, "table"))  # fmt: skip
-        elif columns is not None and name not in columns:
-            yield _unknown(name, f"`{node.table}`", columns, start, length)
-        return
-    if name in aliases or scope.is_subquery or len(known) < len(scope.selected_sources):
-        return
-    holders = [n for n, c in known.items() if name in c]
-    if not holders:
-        everything = [c for columns in known.values() for c in columns]
-        where = f"`{next(iter(known))}`" if len(known) == 1 else "any table of this query"
-        yield _unknown(name, where, everything, start, length)
-    elif len(holders) > 1 and not _joined_using(scope, name):
-        places = " and ".join(f"`{h}`" for h in sorted(holders))
-        yield SqlProblem("ambiguous-column", f"column `{name}` is in {places}", start, length, help=f"write `{sorted(holders)[0]}.{name}`")
-
-
-def _joined_using(scope: Scope, name: str) -> bool:
-    joins = scope.expression.args.get("joins") or []
-    natural = any(str(j.args.get("method") or "").upper() == "NATURAL" for j in joins)
-    return natural or any(i.name.lower() == name for j in joins for i in j.args.get("using") or [])
-
-
-def _unknown(name: str, where: str, columns: Iterable[str], start: int, length: int) -> SqlProblem:
-    help_ = known_names(name, columns, "column")
-    return SqlProblem("unknown-column", f"there is no column `{name}` in {where}", start, length, f"not a column of {where}", help_)
-
-
-def _columns_of(source: object, tables: Mapping[str, tuple[str, Relation]]) -> list[str] | None:
-    if isinstance(source, exp.Table):
-        return list(tables[source.name][1].names) if source.name in tables else None
-    if isinstance(source, Scope) and isinstance(source.expression, exp.Query):
-        aliased = source.expression.parent
-        renamed = aliased.alias_column_names if isinstance(aliased, (exp.CTE, exp.Subquery)) else []
-        if renamed:
-            return [n.lower() for n in renamed]
-        if not source.expression.is_star:
-            return [n.lower() for n in source.expression.named_selects]
-    return None
-
-
-def _names(tree: exp.Query) -> Iterator[SqlProblem]:
-    seen: set[str] = set()
-    for projection in tree.selects:
-        name = projection.alias_or_name
-        if name in seen:
-            yield SqlProblem("duplicate-column", f"two columns are called `{name}`", *place(projection), help="give one another name")
-        seen.add(name)
-
-
-def _comparisons(tree: exp.Expr) -> Iterator[SqlProblem]:
-    for node in tree.find_all(*_COMPARED):
-        left, right = from_sql(node.this.type), from_sql(node.expression.type)
-        if left is None or right is None or isinstance(node.this, exp.Literal) or isinstance(node.expression, exp.Literal):
-            continue
-        if problem := _compared(left, right):
-            code, why = problem
-            start, length = place(node)
-            yield SqlProblem(code, f"`{left}` is compared with `{right}` in `{node.sql(DIALECT).replace(chr(34), '')}`", start, length, help=why)
-
-
-def _compared(left: ColumnType, right: ColumnType) -> tuple[str, str] | None:
-    pair = {left.name, right.name}
-    if pair == {"timestamp", "timestamptz"} or pair == {"date", "timestamptz"}:
-        return "naive-aware-comparison", "one has a time zone and the other has none: declare `timezone` on the source"
-    if "string" in pair and pair & NUMBERS:
-        return "type-mismatch", "`1` never equals `'01'`: cast one of them"
-    if "boolean" in pair and pair & INTEGERS:
-        return "type-mismatch", "cast one of them"
-    return None
-
-
 def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
     """All origins of some columns, each once."""
     return tuple(sorted({o for c in columns for o in c.origins}, key=lambda o: (o.address, o.column)))
 
 
-def named_tables(text: str) -> Iterator[str]:
-    """The names of the tables that a query reads, as written; nothing if it cannot be parsed."""
+def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
+    """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
     try:
         tree = parse(text)
     except SqlProblems:
         return
-    for node in _real_tables(tree):
-        yield f"{node.db}.{node.name}" if node.db else node.name
+    try:
+        tables = _real_tables(tree)
+    except SQLGLOT_RAISES:
+        return
+    for node in tables:
+        yield _written(node), *place(node)
+
+
+def _written(node: exp.Table) -> str:
+    return ".".join(part for part in (node.catalog, node.db, node.name) if part)

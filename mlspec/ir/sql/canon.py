@@ -89,6 +89,8 @@ class _Shapes:
             return self.of(source)
         if not isinstance(source, exp.Table) or source.args.get("pivots") or source.args.get("sample"):
             raise Opaque
+        if source.name not in self.tables:  # a table function: `range(10)`
+            raise Opaque
         return table_shape(*self.tables[source.name])
 
 

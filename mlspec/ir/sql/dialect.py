@@ -1,10 +1,15 @@
 """The canonical dialect, and the two-way table between logical types and its own."""
 
+import logging
+
 from sqlglot import exp
 
 from mlspec.ir.columntype import ColumnType
 
 DIALECT = "duckdb"
+
+# sqlglot says on stderr what it is not sure to translate between dialects; what is refused here is refused with a place
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 _TO_SQL = {
     "boolean": "BOOLEAN", "int32": "INTEGER", "int64": "BIGINT", "float32": "REAL", "float64": "DOUBLE",
@@ -56,6 +61,10 @@ def from_sql(kind: exp.DataType | None) -> ColumnType | None:
     if kind.this in {_T.ARRAY, _T.LIST} and kind.expressions:
         item = from_sql(kind.expressions[0])
         return ColumnType("array", items=(item,)) if item else None
+    if kind.this is _T.STRUCT:
+        parts = [(p.name, from_sql(p.args.get("kind"))) for p in kind.expressions if isinstance(p, exp.ColumnDef)]
+        known = tuple(t for _, t in parts if t)
+        return ColumnType("struct", items=known, fields=tuple(n for n, _ in parts)) if parts and len(known) == len(kind.expressions) else None
     return None
 
 

@@ -1,10 +1,13 @@
 """One SELECT and nothing else: parses what people wrote and refuses what a definition may not contain."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, TokenError
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokens import TokenType
 
 from mlspec.ir.sql.dialect import DIALECT
 
@@ -29,21 +32,32 @@ class SqlProblems(Exception):
         super().__init__("; ".join(p.message for p in problems))
 
 
+def refuse(*problems: SqlProblem) -> None:
+    """Raise them, if there are any."""
+    if problems:
+        raise SqlProblems(*problems)
+
+
+SQLGLOT_RAISES = (SqlglotError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What sqlglot's optimizer is known to raise for queries that parse but mean nothing; a query is never trusted."""
+
 _WRITES = (
     exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy,
     exp.Command, exp.Attach, exp.Detach, exp.Pragma, exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback,
     exp.Into, exp.Kill, exp.LoadData, exp.Export, exp.Install, exp.Analyze, exp.Describe, exp.Show, exp.Summarize,
+    exp.Grant, exp.Comment, exp.Lock,
 )  # fmt: skip
 _CLOCK = (
     exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime, exp.CurrentUser, exp.Rand, exp.Randn,
-    exp.Uuid, exp.Localtime, exp.Localtimestamp,
+    exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion,
 )  # fmt: skip
 _CLOCK_NAMES = frozenset(
     "now today random rand uuid gen_random_uuid uuidv4 uuidv7 get_current_timestamp get_current_time transaction_timestamp "
-    "setseed nextval currval current_setting current_user current_database txid_current version".split()
+    "setseed nextval currval current_setting current_user current_database current_schema current_schemas txid_current version session_user user".split()
 )
-_FILE_NAMES = frozenset("glob getenv query query_table which_secret read_text read_blob parquet_scan sniff_csv getvariable".split())
+_FILE_NAMES = frozenset("glob getenv query query_table which_secret read_text read_blob parquet_scan sniff_csv getvariable system write_log".split())
 _FILE_PREFIXES = ("read_", "scan_", "duckdb_", "pragma_", "parquet_", "postgres_", "mysql_", "sqlite_", "iceberg_", "delta_", "http")
+_FILE = re.compile(r"[/:*\\]|\.(csv|tsv|parquet|json|jsonl|ndjson|txt|gz|zst|db|duckdb|xlsx)$", re.IGNORECASE)
 _TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"})
 
 
@@ -52,19 +66,22 @@ def parse(text: str) -> exp.Query:
     try:
         trees = [t for t in sqlglot.parse(text, dialect=DIALECT) if t is not None]
     except ParseError as error:
-        raise SqlProblems(_syntax(error, text)) from None
-    except (TokenError, RecursionError) as error:
-        raise SqlProblems(SqlProblem("invalid-sql", str(error).splitlines()[0] or "the SQL is nested too deeply")) from None
+        raise SqlProblems(_hidden_write(text) or _syntax(error, text)) from None
+    except TokenError:
+        raise SqlProblems(_unclosed(text)) from None
+    except RecursionError:
+        raise SqlProblems(SqlProblem("invalid-sql", "the SQL is nested too deeply")) from None
     if not trees:
         raise SqlProblems(SqlProblem("invalid-sql", "the query is empty", help="write one SELECT"))
     if len(trees) > 1:
-        raise SqlProblems(SqlProblem("forbidden-sql", f"{len(trees)} statements; one SELECT is allowed", help="remove the rest"))
+        start, length = _second(text)
+        raise SqlProblems(SqlProblem("forbidden-sql", f"{len(trees)} statements; one SELECT is allowed", start, length, help="remove the rest"))
     tree = trees[0]
     problems = list(_forbidden(tree, text))
     if not isinstance(tree, exp.Query) and not problems:
-        problems = [SqlProblem("forbidden-sql", f"expected a SELECT, found `{_keyword(tree, text)}`")]
-    if problems:
-        raise SqlProblems(*problems)
+        word, start = _first_word(text)
+        problems = [SqlProblem("forbidden-sql", f"expected a SELECT, found `{word}`", start, len(word))]
+    refuse(*problems)
     assert isinstance(tree, exp.Query)  # noqa: S101 - said above
     return tree
 
@@ -72,16 +89,25 @@ def parse(text: str) -> exp.Query:
 def parse_expression(text: str) -> exp.Expr:
     """The tree of one expression over the columns of one relation. Raises SqlProblems."""
     try:
-        tree = sqlglot.parse_one(text, dialect=DIALECT)
+        trees = sqlglot.parse(text, dialect=DIALECT)
     except ParseError as error:
-        raise SqlProblems(_syntax(error, text)) from None
-    except (TokenError, ValueError, RecursionError) as error:
-        raise SqlProblems(SqlProblem("invalid-sql", (str(error) or "not an expression").splitlines()[0])) from None
+        raise SqlProblems(_hidden_write(text) or _syntax(error, text)) from None
+    except TokenError:
+        raise SqlProblems(_unclosed(text)) from None
+    except (ValueError, RecursionError):
+        raise SqlProblems(SqlProblem("invalid-sql", "the SQL is nested too deeply")) from None
+    tree = trees[0] if trees else None
+    if tree is None:
+        raise SqlProblems(SqlProblem("invalid-sql", "the expression is empty"))
+    if len(trees) > 1:
+        start, length = _second(text)
+        raise SqlProblems(SqlProblem("forbidden-sql", "one expression is allowed", start, length, help="remove the rest"))
     problems = list(_forbidden(tree, text))
-    if tree.find(exp.Query, exp.Table) or isinstance(tree, exp.Alias):
-        problems.append(SqlProblem("forbidden-sql", "an expression may not hold a query or an alias"))
-    if problems:
-        raise SqlProblems(*problems)
+    if not problems and (tree.find(exp.Query, exp.Table) or isinstance(tree, exp.Alias)):
+        problems.append(SqlProblem("forbidden-sql", "an expression may not hold a query or an alias", 0, len(text.rstrip())))
+    if not problems and tree.find(exp.AggFunc, exp.Window, exp.Star):
+        problems.append(SqlProblem("forbidden-sql", "an expression is over one row: no aggregates, no windows, no `*`", 0, len(text.rstrip())))
+    refuse(*problems)
     return tree
 
 
@@ -95,45 +121,100 @@ def place(node: exp.Expr) -> tuple[int, int]:
     return (int(meta["start"]), int(meta["end"]) - int(meta["start"]) + 1) if "start" in meta else (0, 1)
 
 
-def _forbidden(tree: exp.Expr, text: str) -> list[SqlProblem]:
-    found = []
+def not_understood(error: BaseException) -> SqlProblem:
+    """What sqlglot says about a query that parses but means nothing."""
+    said = str(error).splitlines()[0] if isinstance(error, SqlglotError) and str(error) else ""
+    said = re.sub(r"<Token[^>]*>|\\x1b\[[0-9;]*m", "", said).split(". Line")[0].rstrip(". ").replace('"', "`")
+    return SqlProblem("invalid-sql", f"the SQL cannot be understood: {said[:1].lower()}{said[1:]}" if said else "the SQL cannot be understood")
+
+
+def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
     for node in tree.walk():
         if isinstance(node, _WRITES):
-            word = _keyword(node, text)
-            start = max(text.upper().find(word), 0)
-            found.append(SqlProblem("forbidden-sql", f"a definition may only read declared sources; found `{word}`", start, len(word)))
+            word = _keyword(node)
+            at = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
+            start = at.start() if at else 0
+            yield SqlProblem("forbidden-sql", f"a definition may only read declared sources; found `{word}`", start, len(word))
         elif isinstance(node, (exp.Placeholder, exp.Parameter, exp.SessionParameter)):
-            found.append(SqlProblem("forbidden-sql", "a definition has no parameters", *place(node)))
+            at = re.search(r"\?|\$\w+|:\w+|@\w+", text)
+            span = (at.start(), at.end() - at.start()) if at else (0, 1)
+            yield SqlProblem("forbidden-sql", "a definition has no parameters", *span, help="`${vars.name}` puts a variable in")
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and _FILE.search(node.name):
+            message = f"`{node.name}` reaches outside the declared sources"
+            yield SqlProblem("forbidden-sql", message, *place(node), help="declare the data as a source")
         elif isinstance(node, exp.Func):
-            found.extend(_function(node, text))
-    return found
+            yield from _function(node, text)
 
 
-def _function(node: exp.Func, text: str) -> list[SqlProblem]:
+def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
     name = (str(node.this) if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-    at = max(text.lower().find(name), 0)
-    if isinstance(node, _CLOCK) or name in _CLOCK_NAMES:
-        return [SqlProblem("not-reproducible", f"`{name}` gives another answer each time", at, len(name),
-                           help="use the event time of the row, or a variable")]  # fmt: skip
-    reads_files = name in _FILE_NAMES or name.startswith(_FILE_PREFIXES) or isinstance(node, (exp.ReadCSV, exp.ReadParquet))
-    if reads_files:
-        return [SqlProblem("forbidden-sql", f"`{name}` reaches outside the declared sources", at, len(name),
-                           help="declare the data as a source")]  # fmt: skip
-    if isinstance(node.parent, exp.Table) and name not in _TABLE_FUNCTIONS:
-        return [SqlProblem("forbidden-sql", f"table function `{name}` is not allowed", at, len(name))]
-    return []
+    start, length = place(node) if "start" in node.meta else _named(node, name, text)
+    written = text[start : start + length].lower()
+    known = {name, written}
+    if isinstance(node, _CLOCK) or known & _CLOCK_NAMES:
+        yield SqlProblem("not-reproducible", f"`{written}` gives another answer each time", start, length,
+                         help="use the event time of the row, or a variable")  # fmt: skip
+    elif known & _FILE_NAMES or any(n.startswith(_FILE_PREFIXES) for n in known) or isinstance(node, (exp.ReadCSV, exp.ReadParquet)):
+        yield SqlProblem("forbidden-sql", f"`{written}` reaches outside the declared sources", start, length,
+                         help="declare the data as a source")  # fmt: skip
+    elif isinstance(node.parent, exp.Table) and not known & _TABLE_FUNCTIONS:
+        yield SqlProblem("forbidden-sql", f"table function `{written}` is not allowed", start, length)
 
 
-def _keyword(node: exp.Expr, text: str) -> str:
+def _named(node: exp.Func, name: str, text: str) -> tuple[int, int]:
+    """The place of a function that was parsed without one, by its name or by another that means the same."""
+    words = [name, *(n.lower() for n in type(node).sql_names()), *(("today",) if isinstance(node, exp.CurrentDate) else ())]
+    at = re.search(rf"\b({'|'.join(map(re.escape, words))})\b", text, re.IGNORECASE)
+    return (at.start(), at.end() - at.start()) if at else (0, len(text.split("\n", 1)[0]))
+
+
+def _keyword(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         return str(node.this).upper()
-    return "TRUNCATE" if isinstance(node, exp.TruncateTable) else node.key.upper()
+    return {exp.TruncateTable: "TRUNCATE", exp.Lock: "FOR"}.get(type(node), node.key.upper())
+
+
+_STATEMENTS = "INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE COPY ATTACH DETACH INSTALL LOAD EXPORT IMPORT CALL PRAGMA SET".split()
+_INNER = re.compile(rf"(?:\A|\()\s*({'|'.join(_STATEMENTS)})\b", re.IGNORECASE)
+
+
+def _hidden_write(text: str) -> SqlProblem | None:
+    """A statement that writes, in a place where no parser expects one."""
+    if match := _INNER.search(text):
+        word = match[1].upper()
+        return SqlProblem("forbidden-sql", f"a definition may only read declared sources; found `{word}`", match.start(1), len(word))
+    return None
+
+
+def _second(text: str) -> tuple[int, int]:
+    """The place of the first word of the second statement."""
+    tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    at = next((i for i, t in enumerate(tokens[:-1]) if t.token_type is TokenType.SEMICOLON), 0)
+    second = next((t for t in tokens[at:] if t.token_type is not TokenType.SEMICOLON), tokens[at])
+    return second.start, second.end - second.start + 1
+
+
+def _first_word(text: str) -> tuple[str, int]:
+    token = sqlglot.tokenize(text, dialect=DIALECT)[0]
+    return token.text.upper(), token.start
+
+
+def _unclosed(text: str) -> SqlProblem:
+    """The tokenizer reads to the end of the text when a quote or a comment is not closed."""
+    at = max(text.rfind("'"), text.rfind('"'), text.rfind("/*"), 0)
+    return SqlProblem("invalid-sql", "the SQL cannot be read: a quote or a comment is not closed", at, 1)
 
 
 def _syntax(error: ParseError, text: str) -> SqlProblem:
     first = error.errors[0] if error.errors else {}
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     word = str(first.get("highlight") or "")
-    end = sum(len(t) for t in lines[: int(first.get("line") or 1) - 1]) + int(first.get("col") or 0)
-    description = str(first.get("description") or "not SQL").split(" for <class")[0].rstrip(".")
-    return SqlProblem("invalid-sql", f"the SQL cannot be read: {description}", max(end - len(word), 0), max(len(word), 1))
+    end = sum(len(t) + 1 for t in lines[: int(first.get("line") or 1) - 1]) + int(first.get("col") or 0)
+    said = str(first.get("description") or "not SQL")
+    said = re.sub(r" but got <Token.*| for <class.*", "", said, flags=re.DOTALL).rstrip(". ")
+    if said.startswith("Invalid expression") or "Required keyword" in said:
+        said = f"`{word}` is not expected here" if word else "something is missing"
+        if end >= len(text.rstrip()):
+            said = f"something is missing after `{word}`"
+    start = min(max(end - len(word), 0), max(len(text) - 1, 0))
+    return SqlProblem("invalid-sql", f"the SQL cannot be read: {said[:1].lower()}{said[1:]}", start, max(len(word), 1))

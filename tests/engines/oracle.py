@@ -1,0 +1,61 @@
+"""What a feature is worth at a moment, in plain Python: the reference that every engine is compared with.
+
+Rows are dictionaries, times are datetimes, None is NULL. docs/semantics.md says the same in words and pictures.
+"""
+
+import operator
+import statistics
+from dataclasses import dataclass
+from datetime import timedelta
+
+NUMBERS = {
+    "count": len,
+    "count_distinct": lambda values: len(set(values)),
+    "sum": lambda values: sum(values) if values else None,
+    "avg": lambda values: sum(values) / len(values) if values else None,
+    "min": lambda values: min(values, default=None),
+    "max": lambda values: max(values, default=None),
+    "median": lambda values: statistics.median(values) if values else None,
+    "variance": lambda values: statistics.variance(values) if len(values) > 1 else None,
+    "stddev": lambda values: statistics.stdev(values) if len(values) > 1 else None,
+}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The columns that say when a row happened, when it became known, and which of equals is the last."""
+
+    time: str = ""
+    available: str = ""
+    tie_break: str = ""
+    inclusive: bool = True
+    ttl: timedelta | None = None
+
+
+def visible(rows, asked, t, timing):
+    """The rows of the asked keys that are known at `t`: NULL equals nothing and happens never."""
+    same = [r for r in rows if all(v is not None and r[k] == v for k, v in asked.items())]
+    if not timing.time:
+        return same
+    known = timing.available or timing.time
+    dated = [r for r in same if t is not None and r[timing.time] is not None and r[known] is not None]
+    return [r for r in dated if (r[known] <= t if timing.inclusive else r[known] < t)]
+
+
+def latest(rows, asked, t, timing):
+    """The row that answers at `t`: the newest of the visible ones, unless it is older than the ttl; or None."""
+    order = [c for c in (timing.time, timing.available, timing.tie_break) if c]
+    found = max(visible(rows, asked, t, timing), key=lambda r: [(r[c] is not None, r[c]) for c in order], default=None)
+    expired = found and timing.ttl is not None and found[timing.time] < t - timing.ttl
+    return None if expired else found
+
+
+def windowed(rows, asked, t, timing, function, value, *, window=None, offset=timedelta(0), where=lambda _: True):
+    """A function of the values of the visible rows in `[t - w, t)`, or `(t - w, t]`; no window: everything so far."""
+    inside = [r for r in visible(rows, asked, t, timing) if where(r)]
+    if inside:
+        end, begin = t - offset, t - offset - window if window else None
+        ended, begun = (operator.le, operator.gt) if timing.inclusive else (operator.lt, operator.ge)
+        inside = [r for r in inside if ended(r[timing.time], end) and (not window or begun(r[timing.time], begin))]
+    values = [value(r) for r in inside]
+    return NUMBERS[function]([v for v in values if v is not None])

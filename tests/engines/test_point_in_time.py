@@ -1,0 +1,300 @@
+"""Point-in-time answers of the embedded engine, cell by cell against the plain reference in `oracle.py`."""
+
+import datetime as dt
+import functools
+import math
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle import Timing, latest, windowed
+from sqlglot import parse_one
+
+from mlspec.ir.columntype import ColumnType
+from mlspec.ir.relation import Boundary, Column, Relation
+from mlspec.ir.relation import Timing as SqlTiming
+from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
+from mlspec.ir.sql.windows import FUNCTIONS, Aggregate, Events, change_points
+
+FAST = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+HOUR = dt.timedelta(hours=1)
+BASE = dt.datetime(2024, 3, 10)  # noqa: DTZ001 - wall-clock UTC, as a `timestamp` is
+TICKS = (dt.timedelta(0), dt.timedelta(0), dt.timedelta(microseconds=1), dt.timedelta(microseconds=-1))
+
+times = st.builds(lambda h, d: BASE + h * HOUR + d, st.integers(0, 7), st.sampled_from(TICKS))
+maybe_times = st.one_of(times, times, times, times, st.none())
+keys = st.one_of(st.sampled_from([1, 1, 2]), st.sampled_from([1, 2, None]))
+values = st.one_of(st.integers(-3, 3), st.none())
+floats = st.one_of(st.sampled_from([0.1, 0.2, 0.3, -1.5, 1e9]), st.none())
+spines = st.lists(
+    st.fixed_dictionaries({"k": keys, "j": st.sampled_from(["a", "b", None]), "asked": maybe_times}), max_size=8
+)
+DOUBLED = (dt.timedelta(0), HOUR, 3 * HOUR, -HOUR)
+
+
+def rows_of(**more):
+    columns = {"k": keys, "j": st.sampled_from(["a", "b", None]), "time": maybe_times, "v": values, "x": floats, **more}
+    return st.lists(st.fixed_dictionaries(columns), max_size=14)
+
+
+def available(rows, lateness):
+    """Rows with the time at which each became known: earlier than it happened, later, or never."""
+    added = [late for late, _ in zip(lateness, rows, strict=False)]
+    known = [
+        None if late is None or r["time"] is None else r["time"] + late for r, late in zip(rows, added, strict=True)
+    ]
+    return [{**r, "known": k} for r, k in zip(rows, known, strict=True)]
+
+
+lateness = st.lists(st.sampled_from([*DOUBLED, None, HOUR / 2]), min_size=14, max_size=14)
+
+SQL_TYPES = {"k": "BIGINT", "j": "VARCHAR", "time": "TIMESTAMP", "known": "TIMESTAMP", "asked": "TIMESTAMP", "v": "INTEGER", "x": "DOUBLE",
+             "tie": "INTEGER", "n": "BIGINT"}  # fmt: skip
+TYPES = {
+    "k": "int64",
+    "j": "string",
+    "time": "timestamp",
+    "known": "timestamp",
+    "v": "int32",
+    "x": "float64",
+    "tie": "int32",
+}
+
+
+@functools.cache
+def connection():
+    made = duckdb.connect(":memory:")
+    made.execute("SET TimeZone = 'UTC'")
+    made.execute("SET threads = 1")
+    return made
+
+
+def table(name, names, rows):
+    """A table of an engine, with its rows in this order."""
+    columns = ", ".join(f'"{n}" {SQL_TYPES[n]}' for n in names)
+    connection().execute(f'CREATE OR REPLACE TABLE "{name}" ({columns})')
+    if rows:
+        text = ", ".join("(" + ", ".join(literal(r[n]) for n in names) + ")" for r in rows)
+        connection().execute(f'INSERT INTO "{name}" VALUES {text}')
+
+
+def literal(value):
+    if value is None:
+        return "NULL"
+    if isinstance(value, dt.datetime):
+        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+    return f"'{value}'" if isinstance(value, str) else repr(value)
+
+
+def asked_of_duckdb(spine, lookups):
+    """One answer a spine row, in the order of the spine."""
+    table("spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
+    query = parse_one('SELECT "k", "j", "asked", "n" FROM "spine"', dialect=DIALECT)
+    joined = point_in_time(Spine(query, ("k", "j", "asked", "n"), "asked"), lookups, {}, {})
+    found = connection().execute(joined.sql(DIALECT))
+    names = [d[0] for d in found.description]
+    answers = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    assert [a["n"] for a in answers] == list(range(len(spine))), "the spine is sacred: all rows, once, in order"
+    return answers
+
+
+def same(found, expected) -> bool:
+    if isinstance(found, float) and isinstance(expected, int | float):
+        return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
+    return type(found) is type(expected) and found == expected
+
+
+def by_key(row, names):
+    return {n: row[n] for n in names}
+
+
+# -- the latest value --------------------------------------------------------------------------------------------------
+
+
+def without_ties(rows, timing, names):
+    """Rows of which the timing tells which is the last, as an engine demands it."""
+    seen, kept = set(), []
+    for row in rows:
+        identity = tuple(row[n] for n in (*names, timing.time, timing.available, timing.tie_break) if n)
+        if identity not in seen:
+            seen.add(identity)
+            kept.append(row)
+    return kept
+
+
+def latest_view(name, timing, names):
+    kept = SqlTiming(timing.time, timing.available, timing.tie_break, Boundary.INCLUSIVE if timing.inclusive else Boundary.EXCLUSIVE,
+                     int(timing.ttl / dt.timedelta(microseconds=1)) if timing.ttl else 0)  # fmt: skip
+    columns = tuple(Column(n, ColumnType(t), n) for n, t in TYPES.items())
+    relation = Relation("", columns, "", keys=names, timing=kept)
+    return Lookup(name, relation, (("v", f"{name}_v"), ("x", f"{name}_x")), tuple((n, n) for n in names))
+
+
+timings = st.builds(
+    Timing,
+    st.just("time"),
+    st.sampled_from(["", "known"]),
+    st.sampled_from(["", "tie"]),
+    st.booleans(),
+    st.sampled_from([None, HOUR, 2 * HOUR]),
+)
+key_names = st.sampled_from([("k",), ("j",), ("k", "j")])
+
+
+@FAST
+@given(rows_of(tie=st.integers(0, 2)), lateness, timings, key_names, spines)
+def test_the_latest_value(rows, late, timing, names, spine):
+    rows = without_ties(available(rows, late), timing, names)
+    table("view", [*TYPES], rows)
+    for answer in asked_of_duckdb(spine, [latest_view("view", timing, names)]):
+        expected = latest(rows, by_key(answer, names), answer["asked"], timing)
+        for feature in ("v", "x"):
+            assert same(answer[f"view_{feature}"], expected and expected[feature])
+
+
+@FAST
+@given(rows_of(tie=st.integers(0, 2)), lateness, timings, timings, key_names, spines)
+def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, spine):
+    everything = available(rows, late)
+    first, second = without_ties(everything, one, names), without_ties(everything, other, ("k",))
+    table("first", [*TYPES], first)
+    table("second", [*TYPES], second)
+    for answer in asked_of_duckdb(spine, [latest_view("first", one, names), latest_view("second", other, ("k",))]):
+        for name, kept, timing, on in (("first", first, one, names), ("second", second, other, ("k",))):
+            expected = latest(kept, by_key(answer, on), answer["asked"], timing)
+            assert same(answer[f"{name}_v"], expected and expected["v"])
+
+
+@FAST
+@given(st.dictionaries(st.sampled_from([1, 2, 3, None]), values), spines)
+def test_rows_without_time_are_always_true(held, spine):
+    rows = [{"k": k, "v": v, "j": None, "time": None, "known": None, "x": None, "tie": None} for k, v in held.items()]
+    table("view", [*TYPES], rows)
+    for answer in asked_of_duckdb(spine, [latest_view("view", Timing(), ("k",))]):
+        expected = latest(rows, by_key(answer, ("k",)), answer["asked"], Timing())
+        assert same(answer["view_v"], expected and expected["v"])
+
+
+# -- windows -----------------------------------------------------------------------------------------------------------
+
+WHERES = {"": lambda _: True, "v > 0": lambda r: r["v"] is not None and r["v"] > 0, "j = 'a'": lambda r: r["j"] == "a"}
+READ = {"v": lambda r: r["v"], "x": lambda r: r["x"], "": lambda _: 1}
+
+
+def condition(text):
+    tree = parse_one(text, dialect=DIALECT) if text else None
+    return tree.transform(lambda n: column(n.name) if n.key == "column" else n) if tree else None
+
+
+@st.composite
+def aggregates(draw, functions=FUNCTIONS, read=("v", "x")):
+    function = draw(st.sampled_from(functions))
+    value = draw(st.sampled_from([*read, ""] if function == "count" else read))
+    window, offset = draw(st.sampled_from([0, 1, 2, 3])), draw(st.sampled_from([0, 0, 0, 1]))
+    return function, value, window * HOUR, offset * HOUR, draw(st.sampled_from([*WHERES]))
+
+
+def lowered(written, name):
+    function, value, window, offset, where = written
+    one = dt.timedelta(microseconds=1)
+    kind = ColumnType(TYPES[value]) if value else None
+    return Aggregate(
+        name, function, window // one, offset // one, column(value) if value else None, kind, condition(where)
+    )
+
+
+def check_windows(rows, late, written, boundary, names, spine, known):
+    rows = available(rows, late)
+    table("source.rows", [n for n in SQL_TYPES if rows and n in rows[0]] or ["k", "j", "time", "known", "v", "x"], rows)
+    made = [lowered(w, f"f{i}") for i, w in enumerate(written)]
+    connection().execute(
+        f'CREATE OR REPLACE TABLE "view" AS {change_points(Events("source.rows", names, "time", known), made)}'
+    )
+    columns = tuple(Column(a.name, a.type, a.name, empty=a.function in {"count", "count_distinct"}) for a in made)
+    relation = Relation("", columns, "", keys=names, timing=SqlTiming("event_time", boundary=boundary))
+    lookup = Lookup("view", relation, tuple((a.name, a.name) for a in made), tuple((n, n) for n in names))
+    timing = Timing("time", known, inclusive=boundary is Boundary.INCLUSIVE)
+    answers = asked_of_duckdb(spine, [lookup])
+    for answer in answers:
+        for one, (function, value, window, offset, where) in zip(made, written, strict=True):
+            expected = windowed(
+                rows,
+                by_key(answer, names),
+                answer["asked"],
+                timing,
+                function,
+                READ[value],
+                window=window,
+                offset=offset,
+                where=WHERES[where],
+            )
+            assert same(
+                answer[one.name], float(expected) if expected is not None and one.type.name == "float64" else expected
+            )
+    twice = f'SELECT 1 FROM "view" GROUP BY {", ".join(names)}, event_time HAVING count(*) > 1'
+    assert connection().execute(twice).fetchall() == [], "one row for each moment"
+    return answers
+
+
+window_cases = (rows_of(), lateness)
+boundaries, known_columns = st.sampled_from(Boundary), st.sampled_from(["", "known"])
+
+
+@FAST
+@given(*window_cases, st.lists(aggregates(), min_size=1, max_size=4), boundaries, key_names, spines, known_columns)
+def test_windows(rows, late, written, boundary, names, spine, known):
+    check_windows(rows, late, written, boundary, names, spine, known)
+
+
+@FAST
+@given(
+    *window_cases,
+    st.lists(aggregates(("count", "sum", "avg"), ("v",)), min_size=1, max_size=4),
+    boundaries,
+    key_names,
+    spines,
+    known_columns,
+)
+def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known):
+    check_windows(rows, late, written, boundary, names, spine, known)
+
+
+# -- the edges, one by one ---------------------------------------------------------------------------------------------
+
+AT = BASE + 5 * HOUR
+EDGES = [
+    # boundary, what is in the window of three hours that ends at `AT`
+    (Boundary.EXCLUSIVE, {-3 * HOUR: 1, -3 * HOUR - TICKS[2]: 0, -TICKS[2]: 1, dt.timedelta(0): 0}),
+    (Boundary.INCLUSIVE, {-3 * HOUR: 0, -3 * HOUR + TICKS[2]: 1, dt.timedelta(0): 1, TICKS[2]: 0}),
+]
+
+
+@pytest.mark.parametrize(("boundary", "moved", "counted"), [(b, m, n) for b, edges in EDGES for m, n in edges.items()])
+@pytest.mark.parametrize("function", ["count", "count_distinct"])
+def test_an_edge_of_a_window(boundary, moved, counted, function):
+    row = {"k": 1, "j": "a", "time": AT + moved, "v": 1, "x": 0.5}
+    spine = [{"k": 1, "j": "a", "asked": AT}]
+    answers = check_windows(
+        [row], [dt.timedelta(0)], [(function, "v", 3 * HOUR, 0 * HOUR, "")], boundary, ("k",), spine, ""
+    )
+    assert [a["f0"] for a in answers] == [counted]
+
+
+def test_the_reference_knows_the_edges():
+    """The reference itself, by numbers that a reader can check."""
+    rows = [{"k": 1, "t": BASE + h * HOUR, "v": 2**h} for h in range(6)]
+    exclusive, inclusive = Timing("t", inclusive=False), Timing("t")
+
+    def summed(timing):
+        return windowed(rows, {"k": 1}, BASE + 4 * HOUR, timing, "sum", lambda r: r["v"], window=3 * HOUR)
+
+    assert summed(exclusive) == 2 + 4 + 8
+    assert summed(inclusive) == 4 + 8 + 16
+    assert windowed(rows, {"k": 2}, BASE, exclusive, "count", lambda r: r["v"]) == 0
+    assert windowed(rows, {"k": 2}, BASE, exclusive, "sum", lambda r: r["v"]) is None
+    assert latest(rows, {"k": 1}, BASE + 9 * HOUR, Timing("t", ttl=4 * HOUR))["v"] == 32
+    assert latest(rows, {"k": 1}, BASE + 9 * HOUR + TICKS[2], Timing("t", ttl=4 * HOUR)) is None
