@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+
 from tests.e2e.command import REPOSITORY, lives_and_dies, mlspec, nothing_is_left
 
 EXAMPLES = sorted(p.parent.name for p in (REPOSITORY / "examples").glob("*/mlspec.yaml"))

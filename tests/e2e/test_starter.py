@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from tests.e2e.command import lives_and_dies, mlspec
 
 from mlspec.base.diag import Problems
 from mlspec.session import Session
+from tests.e2e.command import lives_and_dies, mlspec
 
 
 def test_the_starter_applies_at_once(tmp_path):
