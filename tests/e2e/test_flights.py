@@ -18,7 +18,7 @@ from mlspec.base.diag import Report
 from mlspec.documents.reader import read_text
 from mlspec.plan.change import Action
 from mlspec.session import Session
-from tests.e2e.brute_force import Flights, departed_at, known_at
+from brute_force import Flights, departed_at, known_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flights")]
 

@@ -214,7 +214,7 @@ Project(Path(sys.argv[1])).run(command("a", BEATS + " & " + BEATS))
     runner.send_signal(number)
     runner.communicate(timeout=20)
     assert runner.returncode != 0
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not stops_growing(beats):
         assert time.monotonic() < end
     if number == signal.SIGINT:
@@ -235,9 +235,9 @@ def test_a_condition_decides_and_what_depends_on_it_follows(project: Project, me
 @pytest.mark.parametrize(
     ("when", "why"),
     [
-        ("metrics.m.auc >", "Failed to parse"),
+        ("metrics.m.auc >", "Syntax error"),
         ("metrics.m.f1 > 1", "there is no 'f1'; there is `metrics.m.auc`"),
-        ("metrics.m.auc", "it gives `0.8`, not true or false"),
+        ("metrics.m.auc", "it is `0.8`, neither true nor false"),
         ("parameters.x > 'a'", "No such overload"),
         ("nothing > 1", "Undefined variable"),
     ],
