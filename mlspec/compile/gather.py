@@ -17,6 +17,7 @@ from mlspec.language.bind import Bound, bind
 from mlspec.language.spec import Spec
 from mlspec.language.sql import Bindings
 
+PROJECT = "project"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -61,12 +62,12 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
         first = found.setdefault(one.spec.address, one)
         if first is not one:
             report.add(_twice(one, first))
-        if document.origin is head.origin:
+        if document.origin is head.origin and one.spec.kind_name() == PROJECT:
             project = one
     if project is None or unreadable:  # what cannot be read may hold any name: looking for names would find too much missing
         report.close()
     if project is None:
-        raise problem("no-project", f"`{PROJECT_FILE}` holds no project", head.span())
+        raise problem("no-project", f"`{PROJECT_FILE}` holds no project", head.span(("kind",)), help="it begins with `kind: project`")
     return Gathered(project, name, found, files, frozenset(broken - found.keys()))
 
 

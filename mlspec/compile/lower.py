@@ -118,7 +118,7 @@ class _Lowering:
 def lower(gathered: Gathered, graph: Graph, report: Report) -> DesiredState:
     """What should exist. Problems of all specs go into the report; what depends on a broken spec is passed over."""
     lowering = _Lowering(gathered, graph, report)
-    broken = {a for a in graph.bound if a not in graph.order}
+    broken = graph.bound.keys() - set(graph.order)
     lowering.failed.update(broken)
     for address in graph.order:
         lowering.lower(address)

@@ -168,7 +168,7 @@ class _Reading:
 
     def _odd_key(self, key: yaml.Node, node: yaml.Node) -> Any:
         line = self.origin.lines[key.start_mark.line][node.start_mark.column :]
-        if line.startswith("{{") or line.startswith("{ {"):
+        if line.startswith(("{{", "{ {")):
             help_ = "write `${vars.name}`, or quote the value if the braces are meant"
             return self._broken("looks-like-template", "`{{` looks like a template; YAML reads it as a mapping", node, help_)
         return self._broken("odd-key", "a key must be a plain word", key)

@@ -59,6 +59,8 @@ def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
     paths = [_path(document.data, e["loc"]) for e in errors]
     for index, error in enumerate(errors):
         path = paths[index]
+        if error["type"] == "too_short" and any(p[: len(path)] == path and p != path for p in paths):
+            continue  # items that are wrong are not counted
         if not error["type"].endswith("_type"):
             others = [e["type"] for e, p in zip(errors, paths, strict=True) if p == path]
             if error["type"] == "literal_error" and any("-" in t for t in others):
@@ -108,8 +110,14 @@ def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
                 span = Span(context["file"], int(context["line"]))
             return Diagnostic(name, error["msg"], span, help=str(context.get("help", "")))
         case _:
-            message = str(error["msg"]).removeprefix("Value error, ")
+            message = _plain(error)
             return Diagnostic("invalid-value", f"`{_key(path)}`: {message[:1].lower()}{message[1:]}", document.span(path))
+
+
+def _plain(error: Any) -> str:
+    if error["type"] == "too_short":
+        return f"at least {error['ctx']['min_length']} is needed"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
 
 
 def _wrong_type(document: Document, path: Path, expected: str, value: Any) -> Diagnostic:
@@ -128,7 +136,7 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return f"the string \"{value[:40]}\"" if isinstance(value, str) else f"the {_type_name(value)} `{value}`"
+    return f'the string "{value[:40]}"' if isinstance(value, str) else f"the {_type_name(value)} `{value}`"
 
 
 def _type_name(value: Any) -> str:

@@ -121,7 +121,11 @@ FINE = {
     "01 `NO` is a string": (P, "{days: 7}", "{country: NO}"),
     "03 `1:30` is a string": (P, "{days: 7}", "{at: 1:30}"),
     "06 `1e3` is a number": (T, "min: 0.6", "min: 1e3"),
-    "17 two documents in a file": ("x.yaml", "", "kind: team\nname: a\nrole: platform\n---\nkind: team\nname: b\nrole: platform\n"),
+    "17 two documents in a file": (
+        "x.yaml",
+        "",
+        "kind: team\nname: a\nrole: platform\n---\nkind: team\nname: b\nrole: platform\n",
+    ),
     "22 a byte order mark": ("x.yaml", "", "\ufeffkind: team\nname: a\nrole: platform\n"),
     "26 `1m` is a minute": (F, "event_time: since", "event_time: since\nttl: 1m"),
     "37 reserved words": (S, "status: string", "status: string\n  order: int64\n  group: string\n  end: int64"),
@@ -164,7 +168,7 @@ def test_what_is_no_mistake_is_accepted(name, tmp_path):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_mistakes_together_are_never_a_traceback(seed, tmp_path):
-    chosen = random.Random(seed).sample(CASES, 3)
+    chosen = random.Random(seed).sample(CASES, 3)  # noqa: S311 - to be repeated, not to be secret
     files: dict[str, str | bytes] = dict(FILES)
     for case in chosen:
         files = case.changed(files)
@@ -176,7 +180,8 @@ def test_mistakes_together_are_never_a_traceback(seed, tmp_path):
 
 def test_three_places_of_a_circle(tmp_path):
     views = "".join(
-        f"kind: feature_view\nname: v{i}\nentities: [customer]\nsql: SELECT customer, 1 AS x{i} FROM v{(i + 1) % 3}\n---\n" for i in range(3)
+        f"kind: feature_view\nname: v{i}\nentities: [customer]\nsql: SELECT customer, 1 AS x{i} FROM v{(i + 1) % 3}\n---\n"
+        for i in range(3)
     )
     write(tmp_path, {**FILES, "x.yaml": views})
     (one,) = found(tmp_path)
@@ -191,7 +196,10 @@ def test_both_places_of_a_name(tmp_path):
 
 
 def test_all_mistakes_of_a_phase_are_told_at_once(tmp_path):
-    files = {**FILES, S: FILES[S].replace("amount: float64", "amount: number").replace("since: timestamptz", "since: moment")}
+    files = {
+        **FILES,
+        S: FILES[S].replace("amount: float64", "amount: number").replace("since: timestamptz", "since: moment"),
+    }
     files[F] = FILES[F].replace("window: 7d", "window: soon")
     write(tmp_path, files)
     assert [d.code for d in found(tmp_path)] == ["invalid-duration", "unknown-type", "unknown-type"]

@@ -120,12 +120,16 @@ environments:
 """
 
 KEYS = sorted({f.alias or n for k in KINDS.names() for n, f in KINDS.get(k).model_fields.items()})
-_words = st.sampled_from([*KEYS, *KINDS.names(), "orders", "customer", "large_order", "int64", "7d", "x.y", "*", "${vars.level}", "<<"])
+_words = st.sampled_from(
+    [*KEYS, *KINDS.names(), "orders", "customer", "large_order", "int64", "7d", "x.y", "*", "${vars.level}", "<<"]
+)
 _scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), _words, st.just("SELECT customer FROM orders"), st.dates(),
 )  # fmt: skip
 _values = st.recursive(
-    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words | st.text(max_size=4), inner, max_size=4), max_leaves=8
+    _scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words | st.text(max_size=4), inner, max_size=4),
+    max_leaves=8,
 )
 _documents = st.one_of(
     st.fixed_dictionaries(
@@ -202,14 +206,14 @@ def test_any_text(text):
 @given(st.integers(0, 2**32))
 @SETTINGS
 def test_a_sound_project_with_damaged_lines(seed):
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     validated({"all.yaml": _damaged(SOUND, random_)})
 
 
 @given(st.integers(0, 2**32))
 @settings(SETTINGS, max_examples=60)
 def test_a_damaged_project_file(seed):
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     validated({"all.yaml": SOUND, "mlspec.yaml": _damaged(PROJECT, random_)})
 
 

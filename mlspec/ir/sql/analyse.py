@@ -14,7 +14,16 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
-from mlspec.ir.sql.parse import SQLGLOT_RAISES, SqlProblem, SqlProblems, not_understood, parse, parse_expression, place, refuse
+from mlspec.ir.sql.parse import (
+    SQLGLOT_RAISES,
+    SqlProblem,
+    SqlProblems,
+    not_understood,
+    parse,
+    parse_expression,
+    place,
+    refuse,
+)
 from mlspec.ir.sql.soundness import columns_of, names, types, unnamed
 
 Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]

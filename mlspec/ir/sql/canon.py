@@ -11,6 +11,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.relation import Origin, Relation
 
 _COMMUTATIVE = (exp.Add, exp.Mul, exp.EQ, exp.NEQ, exp.BitwiseAnd, exp.BitwiseOr, exp.NullSafeEQ)
+_NO_OTHER_JOIN = frozenset({None, "INNER", "OUTER"})
 _SKIPPED_ARGS = frozenset({"alias", "comments", "pretty"})
 
 
@@ -108,7 +109,8 @@ def _sources(select: exp.Select) -> list[exp.Expr]:
 def _row_words(select: exp.Select, projections: Mapping[str, str], leaf: Callable[[exp.Column], str]) -> list[Any]:
     words: list[Any] = []
     for join in select.args.get("joins") or []:
-        words.append([join.args.get(k) and str(join.args[k]) for k in ("method", "side", "kind", "global")])
+        how = [join.args.get(k) and str(join.args[k]).upper() for k in ("method", "side", "kind", "global")]
+        words.append(["" if h in _NO_OTHER_JOIN else h for h in how])
         words.append(canonical(join.args["on"], leaf) if join.args.get("on") else "")
         if join.args.get("using") or join.args.get("match_condition"):
             raise Opaque

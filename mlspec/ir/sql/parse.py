@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.tokens import TokenType
 
 from mlspec.ir.sql.dialect import DIALECT
 
@@ -52,13 +51,28 @@ _CLOCK = (
     exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion,
 )  # fmt: skip
 _CLOCK_NAMES = frozenset(
-    "now today random rand uuid gen_random_uuid uuidv4 uuidv7 get_current_timestamp get_current_time transaction_timestamp "
-    "setseed nextval currval current_setting current_user current_database current_schema current_schemas txid_current version session_user user".split()
+    ["now", "today", "random", "rand", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "get_current_timestamp", "get_current_time", "transaction_timestamp", "setseed", "nextval", "currval", "current_setting", "current_user", "current_database", "current_schema", "current_schemas", "txid_current", "version", "session_user", "user"]
 )
-_FILE_NAMES = frozenset("glob getenv query query_table which_secret read_text read_blob parquet_scan sniff_csv getvariable system write_log".split())
-_FILE_PREFIXES = ("read_", "scan_", "duckdb_", "pragma_", "parquet_", "postgres_", "mysql_", "sqlite_", "iceberg_", "delta_", "http")
+_FILE_NAMES = frozenset(
+    ["glob", "getenv", "query", "query_table", "which_secret", "read_text", "read_blob", "parquet_scan", "sniff_csv", "getvariable", "system", "write_log"]
+)
+_FILE_PREFIXES = (
+    "read_",
+    "scan_",
+    "duckdb_",
+    "pragma_",
+    "parquet_",
+    "postgres_",
+    "mysql_",
+    "sqlite_",
+    "iceberg_",
+    "delta_",
+    "http",
+)
 _FILE = re.compile(r"[/:*\\]|\.(csv|tsv|parquet|json|jsonl|ndjson|txt|gz|zst|db|duckdb|xlsx)$", re.IGNORECASE)
-_TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"})
+_TABLE_FUNCTIONS = frozenset(
+    {"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"}
+)
 
 
 def parse(text: str) -> exp.Query:
@@ -75,7 +89,15 @@ def parse(text: str) -> exp.Query:
         raise SqlProblems(SqlProblem("invalid-sql", "the query is empty", help="write one SELECT"))
     if len(trees) > 1:
         start, length = _second(text)
-        raise SqlProblems(SqlProblem("forbidden-sql", f"{len(trees)} statements; one SELECT is allowed", start, length, help="remove the rest"))
+        raise SqlProblems(
+            SqlProblem(
+                "forbidden-sql",
+                f"{len(trees)} statements; one SELECT is allowed",
+                start,
+                length,
+                help="remove the rest",
+            )
+        )
     tree = trees[0]
     problems = list(_forbidden(tree, text))
     if not isinstance(tree, exp.Query) and not problems:
@@ -101,12 +123,23 @@ def parse_expression(text: str) -> exp.Expr:
         raise SqlProblems(SqlProblem("invalid-sql", "the expression is empty"))
     if len(trees) > 1:
         start, length = _second(text)
-        raise SqlProblems(SqlProblem("forbidden-sql", "one expression is allowed", start, length, help="remove the rest"))
+        raise SqlProblems(
+            SqlProblem("forbidden-sql", "one expression is allowed", start, length, help="remove the rest")
+        )
     problems = list(_forbidden(tree, text))
     if not problems and (tree.find(exp.Query, exp.Table) or isinstance(tree, exp.Alias)):
-        problems.append(SqlProblem("forbidden-sql", "an expression may not hold a query or an alias", 0, len(text.rstrip())))
+        problems.append(
+            SqlProblem("forbidden-sql", "an expression may not hold a query or an alias", 0, len(text.rstrip()))
+        )
     if not problems and tree.find(exp.AggFunc, exp.Window, exp.Star):
-        problems.append(SqlProblem("forbidden-sql", "an expression is over one row: no aggregates, no windows, no `*`", 0, len(text.rstrip())))
+        problems.append(
+            SqlProblem(
+                "forbidden-sql",
+                "an expression is over one row: no aggregates, no windows, no `*`",
+                0,
+                len(text.rstrip()),
+            )
+        )
     refuse(*problems)
     return tree
 
@@ -125,7 +158,10 @@ def not_understood(error: BaseException) -> SqlProblem:
     """What sqlglot says about a query that parses but means nothing."""
     said = str(error).splitlines()[0] if isinstance(error, SqlglotError) and str(error) else ""
     said = re.sub(r"<Token[^>]*>|\\x1b\[[0-9;]*m", "", said).split(". Line")[0].rstrip(". ").replace('"', "`")
-    return SqlProblem("invalid-sql", f"the SQL cannot be understood: {said[:1].lower()}{said[1:]}" if said else "the SQL cannot be understood")
+    return SqlProblem(
+        "invalid-sql",
+        f"the SQL cannot be understood: {said[:1].lower()}{said[1:]}" if said else "the SQL cannot be understood",
+    )
 
 
 def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
@@ -134,11 +170,15 @@ def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
             word = _keyword(node)
             at = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
             start = at.start() if at else 0
-            yield SqlProblem("forbidden-sql", f"a definition may only read declared sources; found `{word}`", start, len(word))
+            yield SqlProblem(
+                "forbidden-sql", f"a definition may only read declared sources; found `{word}`", start, len(word)
+            )
         elif isinstance(node, (exp.Placeholder, exp.Parameter, exp.SessionParameter)):
             at = re.search(r"\?|\$\w+|:\w+|@\w+", text)
             span = (at.start(), at.end() - at.start()) if at else (0, 1)
-            yield SqlProblem("forbidden-sql", "a definition has no parameters", *span, help="`${vars.name}` puts a variable in")
+            yield SqlProblem(
+                "forbidden-sql", "a definition has no parameters", *span, help="`${vars.name}` puts a variable in"
+            )
         elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and _FILE.search(node.name):
             message = f"`{node.name}` reaches outside the declared sources"
             yield SqlProblem("forbidden-sql", message, *place(node), help="declare the data as a source")
@@ -154,7 +194,11 @@ def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
     if isinstance(node, _CLOCK) or known & _CLOCK_NAMES:
         yield SqlProblem("not-reproducible", f"`{written}` gives another answer each time", start, length,
                          help="use the event time of the row, or a variable")  # fmt: skip
-    elif known & _FILE_NAMES or any(n.startswith(_FILE_PREFIXES) for n in known) or isinstance(node, (exp.ReadCSV, exp.ReadParquet)):
+    elif (
+        known & _FILE_NAMES
+        or any(n.startswith(_FILE_PREFIXES) for n in known)
+        or isinstance(node, (exp.ReadCSV, exp.ReadParquet))
+    ):
         yield SqlProblem("forbidden-sql", f"`{written}` reaches outside the declared sources", start, length,
                          help="declare the data as a source")  # fmt: skip
     elif isinstance(node.parent, exp.Table) and not known & _TABLE_FUNCTIONS:
@@ -163,7 +207,11 @@ def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
 
 def _named(node: exp.Func, name: str, text: str) -> tuple[int, int]:
     """The place of a function that was parsed without one, by its name or by another that means the same."""
-    words = [name, *(n.lower() for n in type(node).sql_names()), *(("today",) if isinstance(node, exp.CurrentDate) else ())]
+    words = [
+        name,
+        *(n.lower() for n in type(node).sql_names()),
+        *(("today",) if isinstance(node, exp.CurrentDate) else ()),
+    ]
     at = re.search(rf"\b({'|'.join(map(re.escape, words))})\b", text, re.IGNORECASE)
     return (at.start(), at.end() - at.start()) if at else (0, len(text.split("\n", 1)[0]))
 
@@ -171,10 +219,10 @@ def _named(node: exp.Func, name: str, text: str) -> tuple[int, int]:
 def _keyword(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         return str(node.this).upper()
-    return {exp.TruncateTable: "TRUNCATE", exp.Lock: "FOR"}.get(type(node), node.key.upper())
+    return {"truncatetable": "TRUNCATE", "lock": "FOR"}.get(node.key, node.key.upper())
 
 
-_STATEMENTS = "INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE COPY ATTACH DETACH INSTALL LOAD EXPORT IMPORT CALL PRAGMA SET".split()
+_STATEMENTS = ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "COPY", "ATTACH", "DETACH", "INSTALL", "LOAD", "EXPORT", "IMPORT", "CALL", "PRAGMA", "SET"]
 _INNER = re.compile(rf"(?:\A|\()\s*({'|'.join(_STATEMENTS)})\b", re.IGNORECASE)
 
 
@@ -182,15 +230,17 @@ def _hidden_write(text: str) -> SqlProblem | None:
     """A statement that writes, in a place where no parser expects one."""
     if match := _INNER.search(text):
         word = match[1].upper()
-        return SqlProblem("forbidden-sql", f"a definition may only read declared sources; found `{word}`", match.start(1), len(word))
+        return SqlProblem(
+            "forbidden-sql", f"a definition may only read declared sources; found `{word}`", match.start(1), len(word)
+        )
     return None
 
 
 def _second(text: str) -> tuple[int, int]:
     """The place of the first word of the second statement."""
     tokens = sqlglot.tokenize(text, dialect=DIALECT)
-    at = next((i for i, t in enumerate(tokens[:-1]) if t.token_type is TokenType.SEMICOLON), 0)
-    second = next((t for t in tokens[at:] if t.token_type is not TokenType.SEMICOLON), tokens[at])
+    at = next((i for i, t in enumerate(tokens[:-1]) if t.token_type is sqlglot.TokenType.SEMICOLON), 0)
+    second = next((t for t in tokens[at:] if t.token_type is not sqlglot.TokenType.SEMICOLON), tokens[at])
     return second.start, second.end - second.start + 1
 
 

@@ -82,7 +82,9 @@ def _column(node: exp.Column, sight: _Sight, aliases: set[str], scope: Scope) ->
         yield _unknown(name, where, [c for columns in known.values() for c in columns or ()], *start)
     elif len(holders) > 1 and name not in aliases and not _joined_using(scope, name):
         places = " and ".join(f"`{h}`" for h in holders)
-        yield SqlProblem("ambiguous-column", f"column `{name}` is in {places}", *start, help=f"write `{holders[0]}.{name}`")
+        yield SqlProblem(
+            "ambiguous-column", f"column `{name}` is in {places}", *start, help=f"write `{holders[0]}.{name}`"
+        )
 
 
 def _qualified(node: exp.Column, sight: _Sight) -> Iterator[SqlProblem]:
@@ -106,7 +108,9 @@ def _joined_using(scope: Scope, name: str) -> bool:
 
 def _unknown(name: str, where: str, columns: Iterable[str], start: int, length: int) -> SqlProblem:
     help_ = known_names(name, columns, "column")
-    return SqlProblem("unknown-column", f"there is no column `{name}` in {where}", start, length, f"not a column of {where}", help_)
+    return SqlProblem(
+        "unknown-column", f"there is no column `{name}` in {where}", start, length, f"not a column of {where}", help_
+    )
 
 
 def _offered(source: object, tables: Tables) -> list[str] | None:
@@ -134,7 +138,12 @@ def unnamed(tree: exp.Query) -> Iterator[SqlProblem]:
         if not expands and (isinstance(projection, exp.Literal) or not projection.output_name):
             text = projection.sql(DIALECT, comments=False)
             shown = text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
-            yield SqlProblem("unnamed-column", f"column {position}, `{shown}`, has no name", *place(projection), help="write `… AS name`")
+            yield SqlProblem(
+                "unnamed-column",
+                f"column {position}, `{shown}`, has no name",
+                *place(projection),
+                help="write `… AS name`",
+            )
 
 
 def names(tree: exp.Query) -> Iterator[SqlProblem]:

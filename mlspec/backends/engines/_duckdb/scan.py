@@ -56,7 +56,9 @@ def checked(connection: Any, address: Address, scan: Scan, root: Path) -> exp.Se
     try:
         described = connection.execute(f"DESCRIBE {reading}").fetchall()
     except Exception as error:
-        raise BackendError(f"`{address}` cannot be read: {str(error).splitlines()[0]}", code="source-unreadable") from None
+        said = str(error).splitlines()[0].replace(f"{root}/", "").rstrip(".")
+        help_ = "some lines have too many or too few values, or another delimiter" if scan.format == "csv" else ""
+        raise BackendError(f"`{address}` cannot be read: {said}", help_, "source-unreadable") from None
     found = {str(row[0]): str(row[1]) for row in described}
     for name, declared in scan.declared:
         if name not in found:
