@@ -27,7 +27,9 @@ def judged(plan: Plan, compiled: Compiled, backends: Backends) -> Plan:
 
 def _protected(change: Change) -> Diagnostic:
     help_ = "set `protect: false` first, in a change of its own, or leave it out with `--select`"
-    return Diagnostic("protected", f"`{change.address}` is protected; the plan would {change.action.word} it", help=help_)
+    return Diagnostic(
+        "protected", f"`{change.address}` is protected; the plan would {change.action.word} it", help=help_
+    )
 
 
 def _rules(compiled: Compiled) -> tuple[Rule, ...]:
@@ -47,7 +49,10 @@ def _notes(plan: Plan, backends: Backends) -> tuple[str, ...]:
 
 def refuse_unapproved(plan: Plan, approved_by: Sequence[str]) -> None:
     """Raise Problems for what policies forbid, and for approvals that are missing."""
-    denied = [Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}") for v in plan.denied]
+    denied = [
+        Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}")
+        for v in plan.denied
+    ]
     wanted = [
         Diagnostic(
             "approval-needed",

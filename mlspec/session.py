@@ -83,7 +83,9 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -111,7 +113,11 @@ class Session:
     @cached_property
     def _physical(self) -> dict[str, str]:
         """From address to the version that should exist."""
-        return {str(r.address): physical_name(str(r.address), r.body) for r in self.compiled.desired if isinstance(r.body, Relation)}
+        return {
+            str(r.address): physical_name(str(r.address), r.body)
+            for r in self.compiled.desired
+            if isinstance(r.body, Relation)
+        }
 
     def _state(self) -> tuple[State, str | None]:
         """The recorded state and its text; a new one where there is none."""
@@ -143,20 +149,26 @@ class Session:
         refuse_unsupported(self.compiled, self.backends)
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
 
-    def plan(self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True) -> Planned:
+    def plan(
+        self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True
+    ) -> Planned:
         """What would change. Writes nothing."""
         compiled = self.compiled
         refuse_unsupported(self.compiled, self.backends)
         state, _ = self._state()
         wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
-        plan = make_plan(compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish)
+        plan = make_plan(
+            compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
+        )
         return self._whole(plan)
 
     def _whole(self, plan: Plan) -> Planned:
         """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
         changed = {c.address for c in plan.changes if c.action is not Action.DELETE}
-        return Planned(judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings)
+        return Planned(
+            judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings
+        )
 
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""
@@ -167,10 +179,16 @@ class Session:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
-            raise problem("not-a-plan", f"there is no readable file `{path}`", help="`mlspec plan -o FILE` writes one") from None
+            raise problem(
+                "not-a-plan", f"there is no readable file `{path}`", help="`mlspec plan -o FILE` writes one"
+            ) from None
         saved = decode_saved(text, path.name)
         if saved.plan.environment != self.environment:
-            raise problem("stale-plan", f"the plan is for environment `{saved.plan.environment}`", help=f"give `-e {saved.plan.environment}`")
+            raise problem(
+                "stale-plan",
+                f"the plan is for environment `{saved.plan.environment}`",
+                help=f"give `-e {saved.plan.environment}`",
+            )
         refuse_stale(saved.plan, self._state()[0])
         return Planned(saved.plan, saved.desired, saved.artifacts)
 
@@ -193,7 +211,9 @@ class Session:
                 last[0] = encoded
 
             bench = self._bench(planned.desired)
-            return apply(planned.plan, planned.desired, state, bench, parallelism=parallelism, write=write, notify=on_event)
+            return apply(
+                planned.plan, planned.desired, state, bench, parallelism=parallelism, write=write, notify=on_event
+            )
         finally:
             store.unlock(lock.id)
 
@@ -223,7 +243,11 @@ class Session:
             body = self.compiled.desired.resources[Address.parse(resource)].body
             names = body.names if isinstance(body, Relation) else ()
             if what.split(".", 2)[2] not in names:
-                raise problem("unknown-column", f"`{resource}` has no column `{what.split('.', 2)[2]}`", help=known_names(what.split(".", 2)[2], names, "column"))
+                raise problem(
+                    "unknown-column",
+                    f"`{resource}` has no column `{what.split('.', 2)[2]}`",
+                    help=known_names(what.split(".", 2)[2], names, "column"),
+                )
         return reached
 
     def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
@@ -234,7 +258,11 @@ class Session:
         query, reads = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
         missing = [a for a in reads if a not in live]
         if missing:
-            raise problem("not-applied", f"`{missing[0]}` has not been applied in environment `{self.environment}`", help="run `mlspec apply`")
+            raise problem(
+                "not-applied",
+                f"`{missing[0]}` has not been applied in environment `{self.environment}`",
+                help="run `mlspec apply`",
+            )
         return self.backends.engine.rows(query, live, limit)
 
     def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
@@ -249,17 +277,32 @@ class Session:
             self._need_applied(wanted)
             return Ran(str(wanted), "checks", checks=self.backends.engine.check(checks.body, self._physical))
         if isinstance(body, Workflow):
-            models = [str(r.address) for r in self.compiled.desired if isinstance(r.body, Workflow) and wanted in r.parents]
-            raise problem("nothing-to-run", f"`{wanted}` is run for a model", help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}")
+            models = [
+                str(r.address) for r in self.compiled.desired if isinstance(r.body, Workflow) and wanted in r.parents
+            ]
+            raise problem(
+                "nothing-to-run",
+                f"`{wanted}` is run for a model",
+                help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}",
+            )
         if isinstance(body, Check):
-            raise problem("nothing-to-run", f"`{wanted}` is planned and recorded; this version of mlspec does not measure monitors yet")
-        raise problem("nothing-to-run", f"there is nothing to run in `{wanted}`", help="models, and sources and feature views with checks, can be run")
+            raise problem(
+                "nothing-to-run",
+                f"`{wanted}` is planned and recorded; this version of mlspec does not measure monitors yet",
+            )
+        raise problem(
+            "nothing-to-run",
+            f"there is nothing to run in `{wanted}`",
+            help="models, and sources and feature views with checks, can be run",
+        )
 
     def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
         for parent in self.compiled.desired.resources[wanted].parents:
             self._need_applied(parent)
         bench = self._bench(self.compiled.desired)
-        tools = Tools(bench.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), bench.lineage(body))
+        tools = Tools(
+            bench.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), bench.lineage(body)
+        )
         run = self.backends.pipelines.run(body, tools)
         return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
 
@@ -267,7 +310,9 @@ class Session:
         state, _ = self._state()
         record = state.get(address)
         if record is None or record.digest != self.compiled.desired.resources[address].digest:
-            raise problem("not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`")
+            raise problem(
+                "not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`"
+            )
 
     @staticmethod
     def schema(what: str | None = None) -> dict[str, Any]:
@@ -289,7 +334,10 @@ class Session:
     def state_list(self) -> list[dict[str, Any]]:
         """The records in short."""
         state, _ = self._state()
-        return [{"address": str(a), "form": r.form, "owner": r.owner, "digest": r.digest[:12], **_short(r.outputs)} for a, r in sorted(state.records.items())]
+        return [
+            {"address": str(a), "form": r.form, "owner": r.owner, "digest": r.digest[:12], **_short(r.outputs)}
+            for a, r in sorted(state.records.items())
+        ]
 
     def state_show(self, address: str) -> dict[str, Any]:
         """A record in full."""
@@ -320,15 +368,28 @@ class Session:
         state, _ = self._state()
         found = {str(a): r for a, r in state.records.items()}
         if address not in found:
-            raise problem("unknown-address", f"the state has no `{address}`", help=known_names(address, found, "address"))
+            raise problem(
+                "unknown-address", f"the state has no `{address}`", help=known_names(address, found, "address")
+            )
         return state, found[address]
 
     # -- pieces ----------------------------------------------------------------------------------------------------------
 
     def _address(self, text: str, state: State | None) -> Address:
-        known: dict[str, Address] = {str(a): a for a in (*self.compiled.gathered.bound, *self.compiled.desired.resources, *(state.records if state else ()))}
+        known: dict[str, Address] = {
+            str(a): a
+            for a in (
+                *self.compiled.gathered.bound,
+                *self.compiled.desired.resources,
+                *(state.records if state else ()),
+            )
+        }
         if text not in known:
-            raise problem("unknown-address", f"there is no `{text}`", help=did_you_mean(text, known) or "`mlspec show` lists what there is")
+            raise problem(
+                "unknown-address",
+                f"there is no `{text}`",
+                help=did_you_mean(text, known) or "`mlspec show` lists what there is",
+            )
         return known[text]
 
     def _chosen(self, texts: Sequence[str], state: State | None) -> frozenset[Address]:
@@ -345,7 +406,9 @@ class Session:
 
     def _bench(self, desired: DesiredState) -> Bench:
         backends = self.backends
-        physical = {str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)}
+        physical = {
+            str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)
+        }
         return Bench(
             lambda: backends.engine, lambda: backends.pipelines, lambda: backends.deploys, lambda: backends.registry,
             {p: backends.name(p) for p in PORTS}, physical, self.compiled.gathered.files.content,

@@ -15,7 +15,10 @@ def listing(compiled: Compiled, state: State) -> list[dict[str, Any]]:
     """A line for each resource, with whether it is applied as the files describe it."""
     found = [_line(r, state) for r in compiled.desired]
     gone = [a for a in state.records if a not in compiled.desired.resources]
-    found += [{"address": str(a), "form": state.records[a].form, "owner": state.records[a].owner, "status": "to be deleted"} for a in gone]
+    found += [
+        {"address": str(a), "form": state.records[a].form, "owner": state.records[a].owner, "status": "to be deleted"}
+        for a in gone
+    ]
     return sorted(found, key=lambda line: str(line["address"]))
 
 
@@ -25,7 +28,9 @@ def _line(resource: Resource, state: State) -> dict[str, Any]:
     return {"address": str(resource.address), "form": resource.form, "owner": resource.owner, "status": status}
 
 
-def whole(compiled: Compiled, state: State, address: Address, checks: Iterable[CheckResult], versions: Iterable[ModelVersion]) -> dict[str, Any]:
+def whole(
+    compiled: Compiled, state: State, address: Address, checks: Iterable[CheckResult], versions: Iterable[ModelVersion]
+) -> dict[str, Any]:
     """Everything about one resource."""
     resource = compiled.desired.get(address)
     recorded = state.get(address)
@@ -45,7 +50,10 @@ def whole(compiled: Compiled, state: State, address: Address, checks: Iterable[C
         found["parents"] = [str(p) for p in resource.parents]
         found["children"] = sorted(str(r.address) for r in compiled.desired if address in r.parents)
     found["record"] = record(recorded) if recorded else None
-    found["checks"] = [{"name": c.name, "severity": c.severity, "failed": c.failed, "total": c.total, "passed": c.passed} for c in checks]
+    found["checks"] = [
+        {"name": c.name, "severity": c.severity, "failed": c.failed, "total": c.total, "passed": c.passed}
+        for c in checks
+    ]
     found["versions"] = [{"version": v.version, "metrics": dict(v.metrics), "format": v.format} for v in versions]
     return found
 

@@ -45,7 +45,9 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
                 field = ".".join(str(p) for p in path)
                 message = f"the {port.replace('_', ' ')} `{backends.name(port)}` cannot honour `{field}` of `{resource.address}`"
                 help_ = "remove it, or set it only in environments whose target can (`overrides`)"
-                found.append(Diagnostic("unsupported-by-backend", message, compiled.span(resource.address, path), help=help_))
+                found.append(
+                    Diagnostic("unsupported-by-backend", message, compiled.span(resource.address, path), help=help_)
+                )
     if found:
         raise Problems(found)
 
@@ -62,6 +64,10 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         if is_model and backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
             drifted.add(record.address)
     versions = {name: Estimate(size.rows, size.bytes) for name, size in observed.versions.items()}
-    trained = {r.body.register.model: r.body.version for r in desired if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register}
+    trained = {
+        r.body.register.model: r.body.version
+        for r in desired
+        if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register
+    }
     models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
     return Reality(known=True, versions=versions, pointers=observed.pointers, drifted=frozenset(drifted), models=models)

@@ -29,7 +29,9 @@ def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]
             return {}
 
 
-def export(step: DatasetStep, folder: Path, desired: DesiredState, engine: SqlEngine, physical: Mapping[str, str]) -> None:
+def export(
+    step: DatasetStep, folder: Path, desired: DesiredState, engine: SqlEngine, physical: Mapping[str, str]
+) -> None:
     """Write a dataset: `data.<format>`, and `dataset.json` with its columns by role and its certificate."""
     resource = desired.resources[Address.parse(step.relation)]
     body = resource.body
@@ -58,7 +60,9 @@ def _certificate(desired: DesiredState, resource: Resource, rows: int, physical:
         "definitions": {a: d for a, d, _ in relations},
         "versions": {a: physical[a] for a, _, _ in relations},
         "snapshots": {a: b.scan.snapshot for a, _, b in relations if b.scan and b.scan.snapshot},
-        "boundaries": {a: str(b.timing.boundary) for a, _, b in relations if b.timing.event_time and a.startswith("feature_view.")},
+        "boundaries": {
+            a: str(b.timing.boundary) for a, _, b in relations if b.timing.event_time and a.startswith("feature_view.")
+        },
     }
 
 

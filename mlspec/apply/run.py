@@ -98,7 +98,9 @@ class _Walk:
             self.notify(event)
 
 
-def apply(plan: Plan, desired: DesiredState, state: State, bench: Bench, *, parallelism: int, write: Write, notify: Notify) -> Applied:
+def apply(
+    plan: Plan, desired: DesiredState, state: State, bench: Bench, *, parallelism: int, write: Write, notify: Notify
+) -> Applied:
     """Carry out a plan. What fails stops what depends on it and nothing else; what was done is recorded in any case."""
     walk = _Walk(plan, desired, bench, state, write, notify)
     waiting = walk.waits_for()
@@ -124,7 +126,9 @@ def apply(plan: Plan, desired: DesiredState, state: State, bench: Bench, *, para
     return _applied(walk)
 
 
-def _ready(waiting: Mapping[Address, set[Address]], ended: Mapping[Address, Event], busy: int, most: int) -> list[Address]:
+def _ready(
+    waiting: Mapping[Address, set[Address]], ended: Mapping[Address, Event], busy: int, most: int
+) -> list[Address]:
     found = [a for a, needed in waiting.items() if needed <= ended.keys()]
     return found[: max(most - busy, 0)] if busy or found else []
 
@@ -150,7 +154,12 @@ def _sync_parents(walk: _Walk) -> None:
     state = walk.state
     for address, resource in walk.desired.resources.items():
         record = state.get(address)
-        if record is not None and address not in touched and record.parents != resource.parents and record.digest == resource.digest:
+        if (
+            record is not None
+            and address not in touched
+            and record.parents != resource.parents
+            and record.digest == resource.digest
+        ):
             state = state.put(adopt(resource, record))
     if state is not walk.state and not walk.plan.destroy:
         walk.put(state)

@@ -71,7 +71,9 @@ def _made(resource: Resource, bench: Bench, say: Say) -> tuple[str, Outcome]:
 
 def _relation(address: Address, body: Relation, bench: Bench) -> Outcome:
     if body.scan and body.scan.snapshot and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot:
-        raise BackendError(f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed")
+        raise BackendError(
+            f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
+        )
     version = physical_name(str(address), body)
     size = bench.engine().build(address, body, bench.physical)
     bench.engine().point(address, version)
@@ -87,10 +89,16 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
     tools = Tools(bench.export, bench.registry(), say, bench.lineage(body))
     run = bench.pipelines().run(body, tools)
     if run.version is None:
-        raise BackendError(f"the pipeline of `{body.name}` ended without registering a model", "a condition left its register step out", "not-registered")
+        raise BackendError(
+            f"the pipeline of `{body.name}` ended without registering a model",
+            "a condition left its register step out",
+            "not-registered",
+        )
     bench.registry().adopt(run.version.model)
     metrics = ", ".join(f"{n} {v:.4g}" for n, v in sorted(run.version.metrics.items())[:6])
-    return Outcome({"version": run.version.version, "model": run.version.model}, (f"version {run.version.version[:8]}", metrics))
+    return Outcome(
+        {"version": run.version.version, "model": run.version.model}, (f"version {run.version.version[:8]}", metrics)
+    )
 
 
 def _deploy(body: Service, bench: Bench) -> Outcome:
@@ -99,7 +107,11 @@ def _deploy(body: Service, bench: Bench) -> Outcome:
         known = [v for v in bench.registry().versions(body.model) if v.version.startswith(body.version)]
         version = known[0] if len(known) == 1 else None
     if version is None:
-        raise BackendError(f"model `{body.model}` has no version `{body.version[:8]}`", "`mlspec show model." + body.model + "` lists them", "unknown-version")
+        raise BackendError(
+            f"model `{body.model}` has no version `{body.version[:8]}`",
+            "`mlspec show model." + body.model + "` lists them",
+            "unknown-version",
+        )
     return bench.deploys().apply(body, version)
 
 
@@ -140,4 +152,3 @@ def adopt(resource: Resource, record: Record) -> Record:
         record.address, record.form, body_digest(resource.body), record.backend, column_digests(resource.body), record.rows_digest,
         dict(resource.words), dict(resource.about), resource.parents, resource.owner, resource.protect, record.outputs,
     )  # fmt: skip
-

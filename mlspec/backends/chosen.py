@@ -81,16 +81,26 @@ def _make(port: str, choice: Choice, registry: Registry[B], place: Place) -> B:
         kind = registry.get(choice.type)
     except UnknownName as error:
         help_ = known_names(choice.type, error.known, shown)
-        raise Problems([Diagnostic("unknown-backend", f"there is no {shown} `{choice.type}`", choice.spans.get("type"), help=help_)]) from None
+        raise Problems(
+            [
+                Diagnostic(
+                    "unknown-backend", f"there is no {shown} `{choice.type}`", choice.spans.get("type"), help=help_
+                )
+            ]
+        ) from None
     hints = get_type_hints(kind.Settings)
     found = []
     for name, value in choice.options.items():
         if name not in hints:
             message = f"the {shown} `{choice.type}` has no option `{name}`"
-            found.append(Diagnostic("unknown-key", message, choice.spans.get(name), help=known_names(name, hints, "option")))
+            found.append(
+                Diagnostic("unknown-key", message, choice.spans.get(name), help=known_names(name, hints, "option"))
+            )
         elif not _fits(value, hints[name]):
             expected = getattr(hints[name], "__name__", str(hints[name]))
-            found.append(Diagnostic("wrong-type", f"`{name}`: expected {expected}, found `{value!r}`", choice.spans.get(name)))
+            found.append(
+                Diagnostic("wrong-type", f"`{name}`: expected {expected}, found `{value!r}`", choice.spans.get(name))
+            )
     if found:
         raise Problems(found)
     options = {n: tuple(v) if isinstance(v, list) else v for n, v in choice.options.items()}

@@ -325,5 +325,3 @@ def needed_register(workflow: Workflow) -> RegisterStep:
     if step is None:
         raise BackendError(f"workflow `{workflow.name}` registers no model")
     return step
-
-

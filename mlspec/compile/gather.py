@@ -33,7 +33,9 @@ class Gathered:
     """Documents that could not be bound, by the kind and the name that they give; empty where those are wrong."""
 
 
-def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report) -> Gathered:
+def gather(
+    root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report
+) -> Gathered:
     """Read and bind everything below the root. Raises Problems, if the project itself cannot be read."""
     documents = read_tree(root, report)
     unreadable = report.failed
@@ -64,10 +66,17 @@ def gather(root: Path, kinds: Registry[Spec], environment: str | None, variables
             report.add(_twice(one, first))
         if document.origin is head.origin and one.spec.kind_name() == PROJECT:
             project = one
-    if project is None or unreadable:  # what cannot be read may hold any name: looking for names would find too much missing
+    if (
+        project is None or unreadable
+    ):  # what cannot be read may hold any name: looking for names would find too much missing
         report.close()
     if project is None:
-        raise problem("no-project", f"`{PROJECT_FILE}` holds no project", head.span(("kind",)), help="it begins with `kind: project`")
+        raise problem(
+            "no-project",
+            f"`{PROJECT_FILE}` holds no project",
+            head.span(("kind",)),
+            help="it begins with `kind: project`",
+        )
     return Gathered(project, name, found, files, frozenset(broken - found.keys()))
 
 
@@ -101,7 +110,12 @@ def _environment(head: Document, asked: str | None) -> str:
     if isinstance(default, str):
         if default not in known:
             span = head.span(("default_environment",))
-            raise problem("unknown-environment", f"there is no environment `{default}`", span, help=known_names(default, known, "environment"))
+            raise problem(
+                "unknown-environment",
+                f"there is no environment `{default}`",
+                span,
+                help=known_names(default, known, "environment"),
+            )
         return default
     return next(iter(known), "dev")
 
@@ -119,16 +133,27 @@ def _prepare(document: Document, head: Document, environment: str) -> Document:
     return overlay(document, patch, head.origin, at) if patch else document
 
 
-def _overrides_used(head: Document, name: str, documents: list[Document], chosen: dict[str, Any], report: Report) -> None:
+def _overrides_used(
+    head: Document, name: str, documents: list[Document], chosen: dict[str, Any], report: Report
+) -> None:
     addresses = {f"{d.data.get('kind')}.{d.data.get('name')}" for d in documents}
     overrides = chosen.get("overrides")
     for address in overrides if isinstance(overrides, dict) else ():
         if address not in addresses:
             span = head.key_span(("environments", name, "overrides", address))
-            report.add(Diagnostic("unknown-override", f"there is no `{address}` to override", span, help=known_names(address, addresses, "address")))
+            report.add(
+                Diagnostic(
+                    "unknown-override",
+                    f"there is no `{address}` to override",
+                    span,
+                    help=known_names(address, addresses, "address"),
+                )
+            )
 
 
 def _twice(second: Bound, first: Bound) -> Diagnostic:
     note = Note("it is declared here too", first.document.span(("name",)))
     message = f"`{second.spec.address}` is declared twice"
-    return Diagnostic("duplicate-name", message, second.document.span(("name",)), help="give one of them another name", notes=(note,))
+    return Diagnostic(
+        "duplicate-name", message, second.document.span(("name",)), help="give one of them another name", notes=(note,)
+    )

@@ -21,7 +21,16 @@ class Edge:
 def edges(desired: DesiredState, *, columns: bool) -> tuple[Edge, ...]:
     """All direct lineage: column by column where there are columns, else resource by resource."""
     if not columns:
-        return tuple(sorted({Edge(str(p.whole), str(r.address.whole)) for r in desired for p in r.parents if p.whole != r.address.whole}))
+        return tuple(
+            sorted(
+                {
+                    Edge(str(p.whole), str(r.address.whole))
+                    for r in desired
+                    for p in r.parents
+                    if p.whole != r.address.whole
+                }
+            )
+        )
     return tuple(sorted({e for r in desired for e in _edges(desired, str(r.address), r.body)}))
 
 

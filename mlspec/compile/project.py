@@ -34,7 +34,9 @@ class Compiled:
         return self.gathered.bound[address.whole].document.span(path)
 
 
-def compile_project(root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any]) -> Compiled:
+def compile_project(
+    root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any]
+) -> Compiled:
     """Compile everything below the root. Raises Problems with all that is wrong, phase by phase."""
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)

@@ -15,7 +15,9 @@ from mlspec.ir.sql.parse import SqlProblem, SqlProblems
 from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
 
 
-def question(compiled: Compiled, what: str, *, where: str, columns: Sequence[str], at: str, keys: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+def question(
+    compiled: Compiled, what: str, *, where: str, columns: Sequence[str], at: str, keys: dict[str, str]
+) -> tuple[str, tuple[str, ...]]:
     """A canonical query and the addresses that it reads. Raises Problems."""
     if " " in what.strip():
         try:
@@ -48,7 +50,9 @@ def _relation_address(compiled: Compiled, what: str) -> Address:
     relations = {str(r.address): r.address for r in compiled.desired if isinstance(r.body, Relation)}
     relations |= {a.name: a for a in relations.values() if sum(b.name == a.name for b in relations.values()) == 1}
     if what not in relations:
-        raise problem("unknown-address", f"there are no rows called `{what}`", help=known_names(what, relations, "relation"))
+        raise problem(
+            "unknown-address", f"there are no rows called `{what}`", help=known_names(what, relations, "relation")
+        )
     return relations[what]
 
 
@@ -61,7 +65,9 @@ def _lookup(compiled: Compiled, name: str) -> tuple[str, Relation] | SqlProblem:
     return str(address), body
 
 
-def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, keys: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+def _values_at(
+    compiled: Compiled, address: Address, body: Relation, at: str, keys: dict[str, str]
+) -> tuple[str, tuple[str, ...]]:
     """The feature values that would be answered for keys at a time."""
     view: Any = compiled.spec(address)
     if not hasattr(view, "entities"):
@@ -69,13 +75,21 @@ def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, ke
     missing = [k for k in body.keys if k not in keys]
     if missing or not at:
         wanted = " ".join(f"--key {k}=…" for k in body.keys)
-        raise problem("missing-key", f"`{address}` is asked by its keys at a time", help=f"write {wanted} --at 2013-06-01T12:00:00Z")
+        raise problem(
+            "missing-key",
+            f"`{address}` is asked by its keys at a time",
+            help=f"write {wanted} --at 2013-06-01T12:00:00Z",
+        )
     if unknown := sorted(set(keys) - set(body.keys)):
-        raise problem("unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key"))
+        raise problem(
+            "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")
+        )
     times = {body.timing.event_time, body.timing.available_time, body.timing.tie_break}
     features = tuple((c.name, c.name) for c in body.columns if c.name not in body.keys and c.name not in times)
     types = {c.name: c.type for c in body.columns}
-    asked = exp.select(*[exp.alias_(exp.cast(exp.Literal.string(keys[k]), data_type(types[k])), k, quoted=True) for k in body.keys])
+    asked = exp.select(
+        *[exp.alias_(exp.cast(exp.Literal.string(keys[k]), data_type(types[k])), k, quoted=True) for k in body.keys]
+    )
     asked = asked.select(exp.alias_(exp.cast(exp.Literal.string(at), "TIMESTAMPTZ"), "__asked_at", quoted=True))
     spine = Spine(asked, body.keys, "__asked_at")
     query = point_in_time(spine, [Lookup(str(address), body, features, tuple((k, k) for k in body.keys))], {}, {})

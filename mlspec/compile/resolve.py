@@ -68,7 +68,9 @@ def find_table(tables: Tables, written: str) -> Address | SqlProblem:
         names = " and ".join(f"`{a}`" for a in sorted(found))
         return SqlProblem("ambiguous-table", f"`{written}` is {names}", help=f"write `{min(found)}`")
     help_ = known_names(name, tables, "table")
-    return SqlProblem("unknown-table", f"there is no source or feature view `{written}`", label="not declared anywhere", help=help_)
+    return SqlProblem(
+        "unknown-table", f"there is no source or feature view `{written}`", label="not declared anywhere", help=help_
+    )
 
 
 def resolve(bound: Mapping[Address, Bound], broken: frozenset[Address], report: Report) -> Graph:
@@ -91,7 +93,9 @@ def resolve(bound: Mapping[Address, Bound], broken: frozenset[Address], report: 
     return Graph(bound, _order(bound, edges, report), edges, tables, broken)
 
 
-def _order(bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]], report: Report) -> tuple[Address, ...]:
+def _order(
+    bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]], report: Report
+) -> tuple[Address, ...]:
     """Parents first; a circle is reported, and left out with everything that needs it."""
     left = dict(edges)
     for address in [a for a, targets in edges.items() if a in targets]:
@@ -124,16 +128,30 @@ def _unresolved(one: Bound, path: Path, ref: Ref[Any], bound: Mapping[Address, B
     if len(same) > 1 and not ref.kind:
         names = " and ".join(f"`{a}`" for a in sorted(same))
         return Diagnostic("ambiguous-reference", f"`{ref}` is {names}", span, help=f"write `{min(same)}`")
-    return Diagnostic("unresolved-reference", f"no {what} named `{ref.name}`", span, "not declared anywhere", known_names(ref.name, known, what))
+    return Diagnostic(
+        "unresolved-reference",
+        f"no {what} named `{ref.name}`",
+        span,
+        "not declared anywhere",
+        known_names(ref.name, known, what),
+    )
 
 
-def _cycle(path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]]) -> Diagnostic:
+def _cycle(
+    path: tuple[Address, ...], bound: Mapping[Address, Bound], edges: Mapping[Address, Mapping[Address, Path]]
+) -> Diagnostic:
     steps = list(pairwise(path))
     if any(b not in edges[a] for a, b in steps):
         path = tuple(reversed(path))
         steps = list(pairwise(path))
     notes = tuple(Note(f"`{a}` needs `{b}`", _needed(bound[a], edges[a][b], b)) for a, b in steps)
-    return Diagnostic("cycle", "cycle: " + " -> ".join(str(a) for a in path), notes[0].span, help="one of them must do without the other", notes=notes)
+    return Diagnostic(
+        "cycle",
+        "cycle: " + " -> ".join(str(a) for a in path),
+        notes[0].span,
+        help="one of them must do without the other",
+        notes=notes,
+    )
 
 
 def _needed(one: Bound, path: Path, target: Address) -> Span:

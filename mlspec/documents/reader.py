@@ -34,7 +34,11 @@ def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
     """All documents of a file; `shown` is its name in messages. Problems go into the report."""
     raw = path.read_bytes()
     if len(raw) > MAX_BYTES:
-        report.add(Diagnostic("file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read", Span(shown)))
+        report.add(
+            Diagnostic(
+                "file-too-large", f"`{shown}` has {len(raw):,} bytes, at most {MAX_BYTES:,} are read", Span(shown)
+            )
+        )
         return ()
     try:
         text = raw.decode("utf-8-sig")
@@ -125,7 +129,9 @@ class _Reading:
             return self._broken("recursive-alias", "an alias contains itself", node)
         if node.tag not in _CORE_TAGS and node.tag != "!":
             shown = node.tag.replace("tag:yaml.org,2002:", "!!")
-            return self._broken("custom-tag", f"tag `{shown}` is not allowed", node, "remove it; quote the value if it is text")
+            return self._broken(
+                "custom-tag", f"tag `{shown}` is not allowed", node, "remove it; quote the value if it is text"
+            )
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.style else plain(node.value)
         self.open.append(id(node))
@@ -170,7 +176,9 @@ class _Reading:
         line = self.origin.lines[key.start_mark.line][node.start_mark.column :]
         if line.startswith(("{{", "{ {")):
             help_ = "write `${vars.name}`, or quote the value if the braces are meant"
-            return self._broken("looks-like-template", "`{{` looks like a template; YAML reads it as a mapping", node, help_)
+            return self._broken(
+                "looks-like-template", "`{{` looks like a template; YAML reads it as a mapping", node, help_
+            )
         return self._broken("odd-key", "a key must be a plain word", key)
 
     def _broken(self, code: str, message: str, node: yaml.Node, help_: str = "") -> Any:
@@ -193,9 +201,16 @@ def _syntax(error: yaml.YAMLError, shown: str, lines: tuple[str, ...]) -> Diagno
     span = Span(shown, line + 1, column + 1, line + 1, column + 2)
     if "\t" in here[: len(here) - len(here.lstrip())] or "'\\t'" in what:
         at = here.find("\t") + 1 or column + 1
-        return Diagnostic("tab-indentation", "a tab cannot indent YAML", Span(shown, line + 1, at, line + 1, at + 1), help="use spaces")
+        return Diagnostic(
+            "tab-indentation",
+            "a tab cannot indent YAML",
+            Span(shown, line + 1, at, line + 1, at + 1),
+            help="use spaces",
+        )
     if re.match(r"[^:]*:\s*[^'\"|>\s][^'\"]*:\s", here) and "mapping values" in what:
-        return Diagnostic("invalid-yaml", "a `:` inside an unquoted value", span, help="quote the value, or use a `|` block")
+        return Diagnostic(
+            "invalid-yaml", "a `:` inside an unquoted value", span, help="quote the value, or use a `|` block"
+        )
     if "{{" in here:
         at = here.index("{{") + 1
         help_ = "write `${vars.name}`, or quote the value if the braces are meant"

@@ -62,7 +62,9 @@ def _parse(tokens: list[str], text: str) -> tuple[ColumnType, list[str]]:
         return ColumnType(head), rest
     if head == "decimal":
         match rest:
-            case ["(", p, ",", s, ")", *left] if p.isdigit() and s.isdigit() and 0 < int(p) <= DIGITS and int(s) <= int(p):
+            case ["(", p, ",", s, ")", *left] if (
+                p.isdigit() and s.isdigit() and 0 < int(p) <= DIGITS and int(s) <= int(p)
+            ):
                 return ColumnType("decimal", int(p), int(s)), left
         raise ValueError(f"`{text}`: write `decimal(precision, scale)`, at most 38 digits")
     if head == "array" and rest[:1] == ["<"] and len(rest) > 1:

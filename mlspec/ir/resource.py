@@ -14,7 +14,13 @@ from mlspec.ir.workflow import Workflow
 
 Body = Relation | Workflow | Service | Check | Fact
 
-FORMS: Mapping[str, type] = {"relation": Relation, "workflow": Workflow, "service": Service, "check": Check, "fact": Fact}
+FORMS: Mapping[str, type] = {
+    "relation": Relation,
+    "workflow": Workflow,
+    "service": Service,
+    "check": Check,
+    "fact": Fact,
+}
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ class Dataset(Spec):
                         reads=reads, spine=spine.sql(DIALECT), roles=self._roles(columns, joins.keys, chosen))  # fmt: skip
 
     def _unknown(self, scope: Scope, rows: Mapping[str, Column]) -> Iterator[Diagnostic]:
-        wanted: list[tuple[str, tuple[str | int, ...]]] = [(n, ("labels", "label", i)) for i, n in enumerate(self.labels.label)]
+        wanted: list[tuple[str, tuple[str | int, ...]]] = [
+            (n, ("labels", "label", i)) for i, n in enumerate(self.labels.label)
+        ]
         wanted.append((self.labels.event_time, ("labels", "event_time")))
         if self.labels.available_time:
             wanted.append((self.labels.available_time, ("labels", "available_time")))
@@ -133,11 +135,18 @@ class Dataset(Spec):
         wanted += [(n, ("sample", "columns", i)) for i, n in enumerate(self.sample.columns if self.sample else ())]
         for name, path in wanted:
             if name not in rows:
-                yield scope.error("unknown-column", f"the labels have no column `{name}`", *path, help=known_names(name, rows, "column"))
+                yield scope.error(
+                    "unknown-column",
+                    f"the labels have no column `{name}`",
+                    *path,
+                    help=known_names(name, rows, "column"),
+                )
         time = rows.get(self.labels.event_time)
         if time is not None and time.type.name not in TIMES - {"date"}:
             help_ = "a row asks at a moment: cast it to a timestamp"
-            yield scope.error("wrong-type", f"`{time.name}` is `{time.type}`, not a moment", "labels", "event_time", help=help_)
+            yield scope.error(
+                "wrong-type", f"`{time.name}` is `{time.type}`, not a moment", "labels", "event_time", help=help_
+            )
         if self.split and "split" in rows:
             yield scope.error("duplicate-column", "the labels have a column `split` already", "labels")
         if self.labels.available_time and not (self.split and self.split.time):
@@ -166,7 +175,9 @@ class Dataset(Spec):
             value: exp.Expr = column(self.labels.event_time)
             parts = [("train", self.split.time.validation_from or self.split.time.test_from)]
             parts += [("validation", self.split.time.test_from)] if self.split.time.validation_from else []
-            bounds: list[tuple[str, exp.Expr]] = [(n, exp.LT(this=value.copy(), expression=_moment(b))) for n, b in parts]
+            bounds: list[tuple[str, exp.Expr]] = [
+                (n, exp.LT(this=value.copy(), expression=_moment(b))) for n, b in parts
+            ]
         else:
             assert self.split.hash is not None  # noqa: S101 - one of the two
             value = _share(self.split.hash.columns, "split")
@@ -175,7 +186,9 @@ class Dataset(Spec):
             bounds = [(n, exp.LT(this=value.copy(), expression=exp.convert(round(b, 9)))) for n, b in limits]
         ifs = [exp.If(this=b, true=exp.Literal.string(n)) for n, b in bounds]
         known = exp.If(this=column(self.labels.event_time).is_(exp.null()), true=exp.null())
-        return {"split": exp.Case(ifs=[*([known] if self.split.time else []), *ifs], default=exp.Literal.string("test"))}
+        return {
+            "split": exp.Case(ifs=[*([known] if self.split.time else []), *ifs], default=exp.Literal.string("test"))
+        }
 
     def _masked(self, labels: Analysis) -> dict[str, exp.Expr]:
         """A label that is not known when training begins is no label."""
@@ -185,18 +198,35 @@ class Dataset(Spec):
         time, known = column(self.labels.event_time, "__s"), column(self.labels.available_time, "__s")
         early = exp.and_(exp.LT(this=time, expression=_moment(first)), exp.GTE(this=known, expression=_moment(first)))
         return {
-            n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n, "__s")) for n in self.labels.label
+            n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n, "__s"))
+            for n in self.labels.label
         }
 
     def _columns(self, labels: Analysis, chosen: tuple[Chosen, ...], joins: "_Joins", extra: Mapping[str, exp.Expr]
                  ) -> tuple[tuple[Column, ...], str]:  # fmt: skip
         about = (self.time_range and self.time_range.model_dump(), self.sample and self.sample.model_dump())
-        rows = digest("dataset", labels.rows_digest, about, [c.digest for c in labels.columns if c.name == self.labels.event_time])
+        rows = digest(
+            "dataset", labels.rows_digest, about, [c.digest for c in labels.columns if c.name == self.labels.event_time]
+        )
         split = self.split.model_dump(mode="json") if self.split else None
         made = []
         for asked in labels.columns:
-            mask = (split, self.labels.available_time) if asked.name in self.labels.label and self.labels.available_time else ""
-            made.append(Column(asked.name, asked.type, digest(asked.digest, rows, mask), asked.origins, asked.words, asked.description, asked.tags))
+            mask = (
+                (split, self.labels.available_time)
+                if asked.name in self.labels.label and self.labels.available_time
+                else ""
+            )
+            made.append(
+                Column(
+                    asked.name,
+                    asked.type,
+                    digest(asked.digest, rows, mask),
+                    asked.origins,
+                    asked.words,
+                    asked.description,
+                    asked.tags,
+                )
+            )
         features = []
         for one in chosen:
             origins = joins.origins(one)
@@ -207,7 +237,9 @@ class Dataset(Spec):
         made += [Column(n, ColumnType("string"), digest(split, rows), (), "split") for n in extra]
         return tuple(made), rows
 
-    def _roles(self, columns: tuple[Column, ...], keys: tuple[str, ...], chosen: tuple[Chosen, ...]) -> tuple[tuple[str, str], ...]:
+    def _roles(
+        self, columns: tuple[Column, ...], keys: tuple[str, ...], chosen: tuple[Chosen, ...]
+    ) -> tuple[tuple[str, str], ...]:
         features = {c.name for c in chosen}
         roles = []
         for one in columns:
@@ -298,7 +330,11 @@ class _Joins:
                 self.problems.append(self.scope.error("missing-key", message, "labels", "sql", help=help_))
             elif not have.type.joins(kind):
                 message = f"key `{name}` is `{have.type}` in the labels, `{kind}` in feature view `{spec.name}`"
-                self.problems.append(self.scope.error("key-type-mismatch", message, "labels", "sql", help="cast it: `1` never equals `'01'`"))
+                self.problems.append(
+                    self.scope.error(
+                        "key-type-mismatch", message, "labels", "sql", help="cast it: `1` never equals `'01'`"
+                    )
+                )
         return list(keys)
 
     def _time(self, spec: Any, relation: Relation) -> None:
@@ -317,7 +353,9 @@ class _Joins:
             have = self.rows.get(name)
             if have is None:
                 message = f"feature view `{spec.name}` needs the request's `{name}`, which the labels do not have"
-                self.problems.append(self.scope.error("missing-key", message, "labels", "sql", help="select it in the labels' SQL"))
+                self.problems.append(
+                    self.scope.error("missing-key", message, "labels", "sql", help="select it in the labels' SQL")
+                )
             elif not have.type.joins(kind):
                 message = f"`{name}` is `{have.type}` in the labels, `{kind}` in feature view `{spec.name}`"
                 self.problems.append(self.scope.error("key-type-mismatch", message, "labels", "sql", help="cast it"))
@@ -339,7 +377,11 @@ class _Joins:
             return digest(one.column.digest, [self.rows[n].digest for n in used])
         relation = self.scope.relation(one.view)
         timing = relation.timing
-        times = [c.digest for n in (timing.event_time, timing.available_time, timing.tie_break) if n and (c := relation.column(n))]
+        times = [
+            c.digest
+            for n in (timing.event_time, timing.available_time, timing.tie_break)
+            if n and (c := relation.column(n))
+        ]
         keys = [(k, self.rows[k].digest, c.digest) for k in sorted(spec.keys(self.scope)) if (c := relation.column(k))]
         return digest(one.column.digest, times, timing.boundary, timing.ttl, keys, one.column.empty)
 

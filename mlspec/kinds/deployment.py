@@ -51,7 +51,9 @@ class ProbeSpec(Part):
 
     def lower(self) -> Probe:
         """As backends see it."""
-        delay, period, timeout = (int(d.seconds) if d else None for d in (self.initial_delay, self.period, self.timeout))
+        delay, period, timeout = (
+            int(d.seconds) if d else None for d in (self.initial_delay, self.period, self.timeout)
+        )
         return Probe(self.path, delay or 0, period or 10, timeout or 1, self.failures)
 
 
@@ -60,7 +62,6 @@ class Probes(Part):
 
     liveness: ProbeSpec | None = None
     readiness: ProbeSpec | None = None
-
 
 
 class Deployment(Spec):
@@ -83,16 +84,27 @@ class Deployment(Spec):
         needed = self._needed(scope)
         for name, kind in self.request.items():
             if name in needed and not needed[name].joins(kind):
-                yield scope.error("type-mismatch", f"`{name}` is `{kind}` in the request, `{needed[name]}` in the features", "request", name)
+                yield scope.error(
+                    "type-mismatch",
+                    f"`{name}` is `{kind}` in the request, `{needed[name]}` in the features",
+                    "request",
+                    name,
+                )
         for name in needed:
             if self.request and name not in self.request:
                 message = f"the features need `{name}`, which the request does not carry"
                 yield scope.error("missing-key", message, "request", help=f"add `{name}: {needed[name]}`")
         for name in (*self.env, *self.secrets):
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("MLSPEC_"):
-                yield scope.error("invalid-name", f"`{name}` is not a name for an environment variable of yours", "env" if name in self.env else "secrets")
+                yield scope.error(
+                    "invalid-name",
+                    f"`{name}` is not a name for an environment variable of yours",
+                    "env" if name in self.env else "secrets",
+                )
         for name in sorted(set(self.env) & set(self.secrets)):
-            yield scope.error("duplicate-name", f"`{name}` is both in `env` and in `secrets`", "secrets", name, key=True)
+            yield scope.error(
+                "duplicate-name", f"`{name}` is both in `env` and in `secrets`", "secrets", name, key=True
+            )
 
     def _needed(self, scope: Scope) -> dict[str, Any]:
         """The keys and request-time values that the features are looked up and computed with."""

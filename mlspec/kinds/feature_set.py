@@ -50,12 +50,18 @@ class Chosen:
 class FeatureSet(Spec):
     """The features that a model is trained on and asked with, in order, each as `view__feature`."""
 
-    features: Annotated[tuple[Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=str), PlainSerializer(str)], ...], OnChange.REPLACE, Field(min_length=1)]
+    features: Annotated[
+        tuple[Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=str), PlainSerializer(str)], ...],
+        OnChange.REPLACE,
+        Field(min_length=1),
+    ]
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         names = [c.name for c in self.chosen(scope)]
         for name in sorted({n for n in names if names.count(n) > 1}):
-            yield scope.error("duplicate-feature", f"feature `{name.replace('__', '.', 1)}` is in `{self.name}` twice", "features")
+            yield scope.error(
+                "duplicate-feature", f"feature `{name.replace('__', '.', 1)}` is in `{self.name}` twice", "features"
+            )
 
     def chosen(self, scope: Scope) -> tuple[Chosen, ...]:
         """The features in order, `*` written out. Raises Problems."""
@@ -69,7 +75,11 @@ class FeatureSet(Spec):
                 column = relation.column(name)
                 if column is None or name not in offered:
                     message = f"feature view `{view.name}` has no feature `{name}`"
-                    problems.append(scope.error("unknown-feature", message, "features", index, help=known_names(name, offered, "feature")))
+                    problems.append(
+                        scope.error(
+                            "unknown-feature", message, "features", index, help=known_names(name, offered, "feature")
+                        )
+                    )
                 else:
                     found.append(Chosen(written.view, column, f"{view.name}__{name}"))
         if problems:

@@ -86,7 +86,9 @@ class FeatureView(Spec):
     aggregations: Annotated[tuple[Aggregation, ...], OnChange.REBUILD] = ()
     windows: Annotated[tuple[Window, ...], OnChange.REBUILD] = ()
     latest: Annotated[
-        dict[ColumnName, str], BeforeValidator(_named, json_schema_input_type=list[str] | dict[str, str]), OnChange.REBUILD
+        dict[ColumnName, str],
+        BeforeValidator(_named, json_schema_input_type=list[str] | dict[str, str]),
+        OnChange.REBUILD,
     ] = {}
     sql: Annotated[Sql, OnChange.REBUILD] | None = None
     on_request: Annotated[OnRequest, OnChange.REBUILD] | None = None
@@ -113,14 +115,20 @@ class FeatureView(Spec):
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         if not self.shape:
-            yield scope.error("invalid-feature-view", f"`{self.name}` needs exactly one of `aggregations`, `latest`, `sql`, `on_request`", "name")
+            yield scope.error(
+                "invalid-feature-view",
+                f"`{self.name}` needs exactly one of `aggregations`, `latest`, `sql`, `on_request`",
+                "name",
+            )
             return
         yield from self._fields(scope)
         relation = scope.relation(self.address)
         for name in self.features:
             if name not in self.feature_names(scope, relation):
                 help_ = known_names(name, self.feature_names(scope, relation), "feature")
-                yield scope.error("unknown-feature", f"`{self.name}` has no feature `{name}`", "features", name, key=True, help=help_)
+                yield scope.error(
+                    "unknown-feature", f"`{self.name}` has no feature `{name}`", "features", name, key=True, help=help_
+                )
         if self.shape != "on_request":
             yield from check_qualities(scope, self.checks, relation, f"feature view `{self.name}`")
 
@@ -128,7 +136,17 @@ class FeatureView(Spec):
         "aggregations": ("event_time", "available_time", "tie_break", "ttl"),
         "latest": ("event_time", "available_time", "tie_break", "windows"),
         "sql": ("source", "windows"),
-        "on_request": ("source", "windows", "event_time", "available_time", "tie_break", "boundary", "ttl", "checks", "materialize"),
+        "on_request": (
+            "source",
+            "windows",
+            "event_time",
+            "available_time",
+            "tie_break",
+            "boundary",
+            "ttl",
+            "checks",
+            "materialize",
+        ),
     }
 
     def _fields(self, scope: Scope) -> Iterator[Diagnostic]:
@@ -137,14 +155,21 @@ class FeatureView(Spec):
                 message = f"`{field}` means nothing in a feature view of `{self.shape}`"
                 yield scope.error("meaningless-field", message, field, key=True, help="remove it")
         if self.shape in {"aggregations", "latest"} and self.source is None:
-            yield scope.error("missing-field", f"feature view `{self.name}` has no `source`", "name", help="add `source:`")
+            yield scope.error(
+                "missing-field", f"feature view `{self.name}` has no `source`", "name", help="add `source:`"
+            )
 
     # -- what rows do you offer? ---------------------------------------------------------------------------------------
 
     def relation(self, scope: Scope) -> Relation:
         if self.shape in {"aggregations", "latest"} and self.source is None:
             raise Problems(list(self._fields(scope)))
-        makers = {"aggregations": self._windowed, "latest": self._latest, "sql": self._query, "on_request": self._requested}
+        makers = {
+            "aggregations": self._windowed,
+            "latest": self._latest,
+            "sql": self._query,
+            "on_request": self._requested,
+        }
         made = makers[self.shape](scope)
         documented = tuple(self._documented(c) for c in made.columns)
         return replace(made, columns=documented, keep=Keep(self.materialize))
@@ -157,7 +182,11 @@ class FeatureView(Spec):
 
     def _documented(self, made: Column) -> Column:
         doc = self.features.get(made.name)
-        return replace(made, description=doc.description or made.description, tags=(*made.tags, *doc.tags)) if doc else made
+        return (
+            replace(made, description=doc.description or made.description, tags=(*made.tags, *doc.tags))
+            if doc
+            else made
+        )
 
     def _check_keys(self, scope: Scope, columns: dict[str, Column], what: str) -> list[Diagnostic]:
         found = []
@@ -165,10 +194,19 @@ class FeatureView(Spec):
             have = columns.get(name)
             if have is None:
                 help_ = known_names(name, columns, "column")
-                found.append(scope.error("missing-key", f"{what} has no column `{name}`, the key of `{self.name}`", "entities", help=help_))
+                found.append(
+                    scope.error(
+                        "missing-key",
+                        f"{what} has no column `{name}`, the key of `{self.name}`",
+                        "entities",
+                        help=help_,
+                    )
+                )
             elif not have.type.joins(kind):
                 message = f"key `{name}` is `{have.type}` in {what}, `{kind}` in its entity"
-                found.append(scope.error("key-type-mismatch", message, "entities", help="declare one type, or cast the column"))
+                found.append(
+                    scope.error("key-type-mismatch", message, "entities", help="declare one type, or cast the column")
+                )
         return found
 
     def _source(self, scope: Scope) -> tuple[Relation, dict[str, Column], str]:
@@ -184,7 +222,9 @@ class FeatureView(Spec):
         timing = relation.timing
         if not timing.event_time:
             message = f"{what} has no event time, so nothing can be in a window"
-            raise Problems([scope.error("missing-event-time", message, "source", help="declare `event_time` on the source")])
+            raise Problems(
+                [scope.error("missing-event-time", message, "source", help="declare `event_time` on the source")]
+            )
         keys = tuple(self.keys(scope))
         boundary = self.boundary or Boundary.EXCLUSIVE
         meaning = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
@@ -207,16 +247,31 @@ class FeatureView(Spec):
         if problems:
             raise Problems(problems)
         available = timing.available_time or timing.event_time
-        time_kind = ColumnType("timestamptz") if columns[available].type.name == "timestamptz" else ColumnType("timestamp")
-        key_columns = [Column(k, columns[k].type, digest(columns[k].digest, rows), (Origin(address, k),), k) for k in keys]
-        time = Column("event_time", time_kind, rows, (Origin(address, timing.event_time),), "the moment from which on the values hold")
+        time_kind = (
+            ColumnType("timestamptz") if columns[available].type.name == "timestamptz" else ColumnType("timestamp")
+        )
+        key_columns = [
+            Column(k, columns[k].type, digest(columns[k].digest, rows), (Origin(address, k),), k) for k in keys
+        ]
+        time = Column(
+            "event_time",
+            time_kind,
+            rows,
+            (Origin(address, timing.event_time),),
+            "the moment from which on the values hold",
+        )
         query = change_points(Events(address, keys, timing.event_time, timing.available_time), aggregates)
         return Relation(query, (*key_columns, time, *made), rows, keys=keys, timing=Timing("event_time", boundary=boundary),
                         reads=(address,), unique=(*keys, "event_time"))  # fmt: skip
 
     def _doubled(self, scope: Scope, names: list[str]) -> list[Diagnostic]:
         twice = sorted({n for n in names if names.count(n) > 1})
-        return [scope.error("duplicate-column", f"two columns are called `{n}`", "aggregations", help="give one another `name`") for n in twice]
+        return [
+            scope.error(
+                "duplicate-column", f"two columns are called `{n}`", "aggregations", help="give one another `name`"
+            )
+            for n in twice
+        ]
 
     def _aggregates(self, scope: Scope, written: Aggregation, index: int, columns: dict[str, Column], what: str
                     ) -> Iterator[tuple[Aggregate, frozenset[str]]]:  # fmt: skip
@@ -226,11 +281,22 @@ class FeatureView(Spec):
         if written.where is not None:
             where, condition, used = scope.expression(written.where, columns, *at, "where")
             if condition.name != "boolean":
-                raise Problems([scope.error("wrong-type", f"a condition is true or false, this is `{condition}`", *at, "where")])
+                raise Problems(
+                    [scope.error("wrong-type", f"a condition is true or false, this is `{condition}`", *at, "where")]
+                )
             read |= used
         windows = (written.window,) if written.window != "" else (written.windows or self.windows)
         if not windows:
-            raise Problems([scope.error("invalid-aggregation", f"`{written.name}` has no window", *at, help="add `window:`, or `windows:` to the view")])
+            raise Problems(
+                [
+                    scope.error(
+                        "invalid-aggregation",
+                        f"`{written.name}` has no window",
+                        *at,
+                        help="add `window:`, or `windows:` to the view",
+                    )
+                ]
+            )
         for window in windows:
             name = written.name if written.window != "" else f"{written.name}_{window or 'all'}"
             length = window.microseconds if isinstance(window, Duration) else 0
@@ -243,14 +309,27 @@ class FeatureView(Spec):
             if written.column not in columns:
                 message = f"feature view `{self.name}` reads column `{written.column}`, which {what} does not have"
                 help_ = known_names(written.column, columns, "column")
-                raise Problems([scope.error("unknown-column", message, *at, "column", label=f"not a column of `{self.source}`", help=help_)])
+                raise Problems(
+                    [
+                        scope.error(
+                            "unknown-column",
+                            message,
+                            *at,
+                            "column",
+                            label=f"not a column of `{self.source}`",
+                            help=help_,
+                        )
+                    ]
+                )
             value, kind, read = column(written.column), columns[written.column].type, frozenset({written.column})
         elif written.expression is not None:
             value, kind, read = scope.expression(written.expression, columns, *at, "expression")
         elif written.function == "count":
             return None, None, frozenset()
         else:
-            raise Problems([scope.error("invalid-aggregation", f"`{written.function}` needs a `column` or an `expression`", *at)])
+            raise Problems(
+                [scope.error("invalid-aggregation", f"`{written.function}` needs a `column` or an `expression`", *at)]
+            )
         if written.function in _OF_NUMBERS and not (kind.numeric or kind.name == "boolean"):
             field = "column" if written.column else "expression"
             message = f"`{written.function}` needs a number, `{written.column or written.expression}` is `{kind}`"
@@ -264,8 +343,15 @@ class FeatureView(Spec):
         times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]
         rows = digest("latest", relation.rows_digest, sorted(keys))
         address = str(scope.address(self.source))
-        made = [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),), words=n) for n in keys]
-        made += [replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),)) for n in times if n not in keys]
+        made = [
+            replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),), words=n)
+            for n in keys
+        ]
+        made += [
+            replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),))
+            for n in times
+            if n not in keys
+        ]
         nodes: dict[str, Any] = {c.name: column(c.name) for c in made}
         problems: list[Diagnostic] = []
         for name, text in self.latest.items():
@@ -279,13 +365,26 @@ class FeatureView(Spec):
             nodes[name] = node
             origins = tuple(Origin(address, n) for n in sorted(read))
             words = columns[text].description if text in columns else ""
-            made.append(Column(name, kind, digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows), origins, text, words))
+            made.append(
+                Column(
+                    name,
+                    kind,
+                    digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows),
+                    origins,
+                    text,
+                    words,
+                )
+            )
         if problems:
             raise Problems(problems)
         query = exp.select(*[exp.alias_(n, name, quoted=True) for name, n in nodes.items()]).from_(table(address))
         unique = tuple(dict.fromkeys((*keys, *times))) if timing.event_time else keys
-        kept = Timing(timing.event_time, timing.available_time, timing.tie_break, self.boundary or Boundary.INCLUSIVE, self._ttl())
-        return Relation(canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
+        kept = Timing(
+            timing.event_time, timing.available_time, timing.tie_break, self.boundary or Boundary.INCLUSIVE, self._ttl()
+        )
+        return Relation(
+            canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique
+        )
 
     def _ttl(self) -> int:
         return self.ttl.microseconds if self.ttl else 0
@@ -298,7 +397,14 @@ class FeatureView(Spec):
         for field in ("event_time", "available_time", "tie_break"):
             name = getattr(self, field)
             if name and name not in columns:
-                problems.append(scope.error("unknown-column", f"the SQL has no column `{name}`", field, help=known_names(name, columns, "column")))
+                problems.append(
+                    scope.error(
+                        "unknown-column",
+                        f"the SQL has no column `{name}`",
+                        field,
+                        help=known_names(name, columns, "column"),
+                    )
+                )
             elif name and field != "tie_break" and columns[name].type.name not in TIMES:
                 problems.append(scope.error("wrong-type", f"`{name}` is `{columns[name].type}`, not a time", field))
         if self.event_time is None and (self.ttl or self.boundary or self.available_time):
@@ -308,7 +414,13 @@ class FeatureView(Spec):
         if problems:
             raise Problems(problems)
         keys = tuple(self.keys(scope))
-        timing = Timing(self.event_time or "", self.available_time or "", self.tie_break or "", self.boundary or Boundary.INCLUSIVE, self._ttl())
+        timing = Timing(
+            self.event_time or "",
+            self.available_time or "",
+            self.tie_break or "",
+            self.boundary or Boundary.INCLUSIVE,
+            self._ttl(),
+        )
         times = [t for t in (self.event_time, self.available_time, self.tie_break) if t]
         unique = tuple(dict.fromkeys((*keys, *times)))
         return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique,
@@ -355,11 +467,24 @@ class FeatureView(Spec):
 
 
 def _feature_column(
-    aggregate: Aggregate, read: frozenset[str], origins: tuple[Origin, ...], columns: dict[str, Column], rows: str, written: Aggregation
+    aggregate: Aggregate,
+    read: frozenset[str],
+    origins: tuple[Origin, ...],
+    columns: dict[str, Column],
+    rows: str,
+    written: Aggregation,
 ) -> Column:
     value = aggregate.value.sql(DIALECT) if aggregate.value is not None else ""
     where = aggregate.where.sql(DIALECT) if aggregate.where is not None else ""
-    meaning = digest(aggregate.function, value, where, aggregate.window, aggregate.offset, [columns[n].digest for n in sorted(read)], rows)
+    meaning = digest(
+        aggregate.function,
+        value,
+        where,
+        aggregate.window,
+        aggregate.offset,
+        [columns[n].digest for n in sorted(read)],
+        rows,
+    )
     window = "all" if not aggregate.window else f"{aggregate.window // 1_000_000} s"
     words = f"{written.function}({written.column or written.expression or '*'}) over {window}"
     words += f" where {written.where}" if written.where else ""

@@ -56,12 +56,24 @@ class Model(Spec):
             parameter = pipeline.parameters.get(name)
             if parameter is None:
                 help_ = known_names(name, pipeline.parameters, "parameter")
-                yield scope.error("unknown-parameter", f"pipeline `{pipeline.name}` has no parameter `{name}`", "parameters", name, key=True, help=help_)
+                yield scope.error(
+                    "unknown-parameter",
+                    f"pipeline `{pipeline.name}` has no parameter `{name}`",
+                    "parameters",
+                    name,
+                    key=True,
+                    help=help_,
+                )
             elif problem := parameter.problem(value):
                 yield scope.error("invalid-parameter", f"`{name}`: {problem}", "parameters", name)
         yield from self._check_datasets(scope, pipeline)
         if not self.gates:
-            yield scope.warning("no-gates", f"model `{self.name}` has no gates: every version passes", "name", help="add `gates:`, as in `auc: {min: 0.7}`")
+            yield scope.warning(
+                "no-gates",
+                f"model `{self.name}` has no gates: every version passes",
+                "name",
+                help="add `gates:`, as in `auc: {min: 0.7}`",
+            )
 
     def _check_datasets(self, scope: Scope, pipeline: Pipeline) -> Iterator[Diagnostic]:
         datasets = [s.dataset for s in pipeline.steps.values() if s.dataset is not None]
@@ -74,11 +86,17 @@ class Model(Spec):
             for index, name in enumerate(self.label):
                 if name not in dataset.labels.label:
                     help_ = known_names(name, dataset.labels.label, "label")
-                    yield scope.error("unknown-column", f"dataset `{dataset.name}` has no label `{name}`", "label", index, help=help_)
+                    yield scope.error(
+                        "unknown-column", f"dataset `{dataset.name}` has no label `{name}`", "label", index, help=help_
+                    )
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         pipeline: Pipeline = scope.spec(self.pipeline)
-        bodies = {str(scope.address(s.dataset)): scope.body(scope.address(s.dataset)) for s in pipeline.steps.values() if s.dataset}
+        bodies = {
+            str(scope.address(s.dataset)): scope.body(scope.address(s.dataset))
+            for s in pipeline.steps.values()
+            if s.dataset
+        }
         steps = pipeline.lowered(scope, {a: body_digest(b) for a, b in bodies.items()}, final=True)
         contract = self.contract(scope)
         gates = tuple(Gate(n, g.min, g.max) for n, g in sorted(self.gates.items()))
@@ -103,5 +121,7 @@ def _decides(step: Any) -> Any:
     if isinstance(step, DatasetStep):
         return ("dataset", step.name, step.relation, step.digest, step.format)
     if isinstance(step, CommandStep):
-        return asdict(replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)()))
+        return asdict(
+            replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)())
+        )
     return asdict(step)

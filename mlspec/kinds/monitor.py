@@ -56,11 +56,18 @@ class Monitor(Spec):
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         deployed = scope.address(self.subject).kind == Deployment.kind_name()
         if self.metric in _OF_DEPLOYMENTS and not deployed:
-            yield scope.error("wrong-subject", f"`{self.metric}` is a metric of a deployment, `{self.subject}` is none", "subject")
+            yield scope.error(
+                "wrong-subject", f"`{self.metric}` is a metric of a deployment, `{self.subject}` is none", "subject"
+            )
         if (self.metric == "custom") != (self.sql is not None):
             yield scope.error("invalid-monitor", "`metric: custom` and `sql` belong together", "metric")
         if self.metric in {"psi", "js", "ks"} and self.reference is None:
-            yield scope.error("missing-field", f"`{self.metric}` compares with a `reference`", "metric", help="add `reference: training`, or a dataset")
+            yield scope.error(
+                "missing-field",
+                f"`{self.metric}` compares with a `reference`",
+                "metric",
+                help="add `reference: training`, or a dataset",
+            )
         if self.metric == "auc" and self.outcomes is None:
             yield scope.error("missing-field", "`auc` needs `outcomes`: the source of what really happened", "metric")
         if self.reference == "training" and not deployed:
@@ -79,9 +86,17 @@ class Monitor(Spec):
         known = self._known(scope)
         for index, name in enumerate(self.columns):
             if name not in known:
-                yield scope.error("unknown-column", f"`{self.subject}` has no column `{name}`", "columns", index, help=known_names(name, known, "column"))
+                yield scope.error(
+                    "unknown-column",
+                    f"`{self.subject}` has no column `{name}`",
+                    "columns",
+                    index,
+                    help=known_names(name, known, "column"),
+                )
             elif self.metric in _OF_NUMBERS and known[name][1] not in {"int32", "int64", "float32", "float64"}:
-                yield scope.error("wrong-type", f"`{self.metric}` needs a number, `{name}` is `{known[name][1]}`", "columns", index)
+                yield scope.error(
+                    "wrong-type", f"`{self.metric}` needs a number, `{name}` is `{known[name][1]}`", "columns", index
+                )
 
     def _known(self, scope: Scope) -> dict[str, tuple[str, str]]:
         """The columns that can be measured, with digest and type."""

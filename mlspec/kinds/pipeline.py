@@ -62,12 +62,19 @@ class Parameter(Part):
 
     def problem(self, value: Any) -> str:
         """Why a value does not fit; empty if it does."""
-        kinds: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "float64": (int, float), "boolean": (bool,)}
+        kinds: dict[str, tuple[type, ...]] = {
+            "string": (str,),
+            "int64": (int,),
+            "float64": (int, float),
+            "boolean": (bool,),
+        }
         if not isinstance(value, kinds[self.type]) or (isinstance(value, bool) and self.type != "boolean"):
             return f"`{value}` is not a `{self.type}`"
         if self.choices and value not in self.choices:
             return f"`{value}` is not one of {', '.join(f'`{c}`' for c in self.choices)}"
-        if isinstance(value, int | float) and ((self.min is not None and value < self.min) or (self.max is not None and value > self.max)):
+        if isinstance(value, int | float) and (
+            (self.min is not None and value < self.min) or (self.max is not None and value > self.max)
+        ):
             return f"`{value}` is not between {self.min} and {self.max}"
         return ""
 
@@ -154,14 +161,18 @@ class Pipeline(Spec):
 
     parameters: dict[Name, Parameter] = {}
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
-    schedule: Annotated[ScheduleSpec, BeforeValidator(as_schedule, json_schema_input_type=str | ScheduleSpec)] | None = None
+    schedule: (
+        Annotated[ScheduleSpec, BeforeValidator(as_schedule, json_schema_input_type=str | ScheduleSpec)] | None
+    ) = None
 
     # -- are you sound? ------------------------------------------------------------------------------------------------
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         for name, parameter in self.parameters.items():
             if problem := parameter.problem(parameter.default):
-                yield scope.error("invalid-parameter", f"the default of `{name}`: {problem}", "parameters", name, "default")
+                yield scope.error(
+                    "invalid-parameter", f"the default of `{name}`: {problem}", "parameters", name, "default"
+                )
         sound = True
         for name, step in self.steps.items():
             for found in self._check_step(scope, name, step):
@@ -176,12 +187,16 @@ class Pipeline(Spec):
     def _check_step(self, scope: Scope, name: str, step: StepSpec) -> Iterator[Diagnostic]:
         at = ("steps", name)
         if not step.what:
-            yield scope.error("invalid-step", f"step `{name}` needs exactly one of `dataset`, `command`, `register`", *at)
+            yield scope.error(
+                "invalid-step", f"step `{name}` needs exactly one of `dataset`, `command`, `register`", *at
+            )
             return
         if step.what != "command":
             for field in sorted(step.model_fields_set - {step.what, "description"}):
                 shown = "register" if step.what == "register_model" else step.what
-                yield scope.error("meaningless-field", f"`{field}` means nothing in a step with `{shown}`", *at, field, key=True)
+                yield scope.error(
+                    "meaningless-field", f"`{field}` means nothing in a step with `{shown}`", *at, field, key=True
+                )
         for where, output in step.taken().items():
             field = "register" if step.register_model else "inputs"
             yield from self._check_input(scope, output, (*at, field, where), name)
@@ -198,13 +213,17 @@ class Pipeline(Spec):
         step, _, wanted = output.partition(".")
         if step not in self.steps or step == name:
             others = [s for s in self.steps if s != name]
-            yield scope.error("unknown-step", f"there is no other step `{step}`", *path, help=known_names(step, others, "step"))
+            yield scope.error(
+                "unknown-step", f"there is no other step `{step}`", *path, help=known_names(step, others, "step")
+            )
         elif wanted not in self.steps[step].offered():
             help_ = known_names(wanted, self.steps[step].offered(), "output")
             yield scope.error("unknown-output", f"step `{step}` has no output `{wanted}`", *path, help=help_)
         else:
             kind = OutputType.ARTIFACT if self.steps[step].dataset else self.steps[step].outputs[wanted]
-            expected = {("register", "model"): OutputType.MODEL, ("register", "metrics"): OutputType.METRICS}.get((str(path[-2]), str(path[-1])))
+            expected = {("register", "model"): OutputType.MODEL, ("register", "metrics"): OutputType.METRICS}.get(
+                (str(path[-2]), str(path[-1]))
+            )
             if expected and kind is not expected:
                 yield scope.error("wrong-type", f"`{output}` is of type `{kind}`, not `{expected}`", *path)
 
@@ -213,7 +232,9 @@ class Pipeline(Spec):
             self._order()
         except Cycle as cycle:
             shown = " -> ".join(cycle.path)
-            yield scope.error("cycle", f"the steps need each other in a circle: {shown}", "steps", cycle.path[0], key=True)
+            yield scope.error(
+                "cycle", f"the steps need each other in a circle: {shown}", "steps", cycle.path[0], key=True
+            )
 
     def _order(self) -> tuple[str, ...]:
         parents = {n: [o.partition(".")[0] for o in s.taken().values()] for n, s in self.steps.items()}

@@ -59,10 +59,15 @@ def _files(value: Any) -> Any:
 class Source(Spec):
     """Where rows are (`files`, `table` or `query`), what columns they have, and when a row became known."""
 
-    files: Annotated[SourceFiles, BeforeValidator(_files, json_schema_input_type=str | SourceFiles), OnChange.REBUILD] | None = None
+    files: (
+        Annotated[SourceFiles, BeforeValidator(_files, json_schema_input_type=str | SourceFiles), OnChange.REBUILD]
+        | None
+    ) = None
     table: Annotated[str, OnChange.REBUILD, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
     query: Annotated[Sql, OnChange.REBUILD] | None = None
-    columns: dict[ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded, json_schema_input_type=Type | SourceColumn)]] = {}
+    columns: dict[
+        ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded, json_schema_input_type=Type | SourceColumn)]
+    ] = {}
     event_time: ColumnName | None = None
     available_time: str | None = None
     tie_break: ColumnName | None = None
@@ -74,18 +79,31 @@ class Source(Spec):
         where = [k for k in ("files", "table", "query") if getattr(self, k) is not None]
         if len(where) != 1:
             found = " and ".join(f"`{w}`" for w in where) or "none"
-            yield scope.error("invalid-source", f"a source has one of `files`, `table`, `query`; `{self.name}` has {found}", "name")
+            yield scope.error(
+                "invalid-source", f"a source has one of `files`, `table`, `query`; `{self.name}` has {found}", "name"
+            )
             return
         if self.query is None and not self.columns:
-            yield scope.error("missing-field", f"source `{self.name}` declares no `columns`", "name", help="declare each column with its type")
+            yield scope.error(
+                "missing-field",
+                f"source `{self.name}` declares no `columns`",
+                "name",
+                help="declare each column with its type",
+            )
             return
         relation = scope.relation(self.address)
         for field in ("event_time", "tie_break"):
             yield from self._column(scope, relation, getattr(self, field), field)
         for index, name in enumerate(self.keys):
             yield from self._column(scope, relation, name, "keys", index)
-        if self.event_time and (found_column := relation.column(self.event_time)) and found_column.type.name not in TIMES:
-            yield scope.error("wrong-type", f"the event time `{self.event_time}` is `{found_column.type}`, not a time", "event_time")
+        if (
+            self.event_time
+            and (found_column := relation.column(self.event_time))
+            and found_column.type.name not in TIMES
+        ):
+            yield scope.error(
+                "wrong-type", f"the event time `{self.event_time}` is `{found_column.type}`, not a time", "event_time"
+            )
         yield from check_qualities(scope, self._qualities(), relation, f"source `{self.name}`")
 
     def _column(self, scope: Scope, relation: Relation, name: str | None, *path: str | int) -> Iterator[Diagnostic]:
@@ -116,21 +134,33 @@ class Source(Spec):
             event = columns.get(self.event_time or "")
             if event is None or event.type.name != "date":
                 return None
-            node: exp.Expr = exp.Add(this=exp.cast(column(event.name), "TIMESTAMP"), expression=interval(86_400_000_000))
+            node: exp.Expr = exp.Add(
+                this=exp.cast(column(event.name), "TIMESTAMP"), expression=interval(86_400_000_000)
+            )
             kind, read = ColumnType("timestamp"), frozenset({event.name})
             if self.timezone:
-                node, kind = exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)), ColumnType("timestamptz")
+                node, kind = (
+                    exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)),
+                    ColumnType("timestamptz"),
+                )
         elif self.available_time in columns:
             return self.available_time, None
         else:
             node, kind, read = scope.expression(self.available_time, columns, "available_time")
         if kind.name not in TIMES - {"date"}:
-            raise Problems([scope.error("wrong-type", f"an available time is a timestamp, this is `{kind}`", "available_time")])
+            raise Problems(
+                [scope.error("wrong-type", f"an available time is a timestamp, this is `{kind}`", "available_time")]
+            )
         if "available_time" in columns:
-            raise Problems([scope.error("duplicate-column", "a column is called `available_time` already", "available_time")])
+            raise Problems(
+                [scope.error("duplicate-column", "a column is called `available_time` already", "available_time")]
+            )
         origins = tuple(o for n in sorted(read) for o in columns[n].origins)
         made = digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], base.rows_digest)
-        return "available_time", (Column("available_time", kind, made, origins, self.available_time or "the end of the day"), node)
+        return "available_time", (
+            Column("available_time", kind, made, origins, self.available_time or "the end of the day"),
+            node,
+        )
 
     def _from_query(self, scope: Scope) -> Relation:
         assert self.query is not None  # noqa: S101 - said by the caller
@@ -140,10 +170,27 @@ class Source(Spec):
             made = next((c for c in found.columns if c.name == name), None)
             if made is None:
                 help_ = known_names(name, [c.name for c in found.columns], "column")
-                wrong.append(scope.error("unknown-column", f"the query of `{self.name}` has no column `{name}`", "columns", name, key=True, help=help_))
+                wrong.append(
+                    scope.error(
+                        "unknown-column",
+                        f"the query of `{self.name}` has no column `{name}`",
+                        "columns",
+                        name,
+                        key=True,
+                        help=help_,
+                    )
+                )
             elif made.type != declared.type:
                 message = f"column `{name}` is `{made.type}`, declared as `{declared.type}`"
-                wrong.append(scope.error("type-mismatch", message, "columns", name, help=f"cast it in the query, or declare `{made.type}`"))
+                wrong.append(
+                    scope.error(
+                        "type-mismatch",
+                        message,
+                        "columns",
+                        name,
+                        help=f"cast it in the query, or declare `{made.type}`",
+                    )
+                )
         if wrong:
             raise Problems(wrong)
         columns = tuple(self._described(c) for c in found.columns)
@@ -166,8 +213,13 @@ class Source(Spec):
             node: exp.Expr = column(declared.origin or name)
             kind = declared.type
             if self.timezone and kind.name == "timestamp":
-                node, kind = exp.AtTimeZone(this=node, zone=exp.Literal.string(self.timezone)), ColumnType("timestamptz")
-            made = digest(rows, declared.origin or name, str(declared.type), self.timezone if kind != declared.type else "")
+                node, kind = (
+                    exp.AtTimeZone(this=node, zone=exp.Literal.string(self.timezone)),
+                    ColumnType("timestamptz"),
+                )
+            made = digest(
+                rows, declared.origin or name, str(declared.type), self.timezone if kind != declared.type else ""
+            )
             words = declared.origin or name
             columns.append(Column(name, kind, made, (), words, declared.description, declared.tags))
             select = select.select(exp.alias_(node, name, quoted=True))
@@ -183,7 +235,9 @@ class Source(Spec):
             other = first.setdefault(origin.casefold(), name)
             if other != name:
                 message = f"columns `{other}` and `{name}` are read from names that differ only by case, or not at all"
-                yield scope.error("duplicate-column", message, "columns", name, key=True, help="rename one of them in the data")
+                yield scope.error(
+                    "duplicate-column", message, "columns", name, key=True, help="rename one of them in the data"
+                )
 
     def _scan(self, scope: Scope) -> Scan:
         declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())
@@ -192,7 +246,9 @@ class Source(Spec):
         try:
             found = scope.files.glob(self.files.path)
         except OutsideProject:
-            raise Problems([scope.error("outside-project", f"`{self.files.path}` lies outside the project", "files")]) from None
+            raise Problems(
+                [scope.error("outside-project", f"`{self.files.path}` lies outside the project", "files")]
+            ) from None
         if not found:
             raise Problems([scope.error("missing-file", f"no file matches `{self.files.path}`", "files",
                                         help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
@@ -202,7 +258,11 @@ class Source(Spec):
                                         help="say `format: parquet`, `csv` or `json`")])  # fmt: skip
         options: tuple[tuple[str, str], ...] = ()
         if kind == "csv":
-            delimiter = "\t" if found[0].endswith(".tsv") and "delimiter" not in self.files.model_fields_set else self.files.delimiter
+            delimiter = (
+                "\t"
+                if found[0].endswith(".tsv") and "delimiter" not in self.files.model_fields_set
+                else self.files.delimiter
+            )
             options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false"))
         nulls = self.files.null_values if kind == "csv" else ()
         snapshot = digest([scope.files.content(f) for f in found]) if self.files.track_content else ""

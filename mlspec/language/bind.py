@@ -44,7 +44,9 @@ def _kind(document: Document, kinds: Registry[Spec], report: Report) -> type[Spe
     written = document.data.get("kind")
     if not isinstance(written, str):
         what = "a document needs a `kind`" if "kind" not in document.data else "`kind` must be a word"
-        report.add(Diagnostic("missing-kind", what, document.span(("kind",)), help=f"kinds are {', '.join(kinds.names())}"))
+        report.add(
+            Diagnostic("missing-kind", what, document.span(("kind",)), help=f"kinds are {', '.join(kinds.names())}")
+        )
         return None
     try:
         return kinds.get(written)
@@ -67,7 +69,9 @@ def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
                 continue
             yield error
             continue
-        below = [e for e, p in zip(errors, paths, strict=True) if p[: len(path)] == path and not e["type"].endswith("_type")]
+        below = [
+            e for e, p in zip(errors, paths, strict=True) if p[: len(path)] == path and not e["type"].endswith("_type")
+        ]
         same = [i for i, p in enumerate(paths) if p == path and errors[i]["type"] in _EXPECTED]
         if not below and index == same[0]:
             expected = dict.fromkeys(_EXPECTED[errors[i]["type"]] for i in same)
@@ -89,7 +93,9 @@ def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
     what = f"{kind.kind_name()} `{document.data.get('name', '?')}`"
     match error["type"]:
         case "missing":
-            return Diagnostic("missing-field", f"{what} has no `{last}`{_inside(path)}", document.span(path), help=f"add `{last}:`")
+            return Diagnostic(
+                "missing-field", f"{what} has no `{last}`{_inside(path)}", document.span(path), help=f"add `{last}:`"
+            )
         case "extra_forbidden":
             fields = sorted(_fields(kind, path[:-1]))
             return Diagnostic("unknown-key", f"unknown key `{last}` in {what}", document.key_span(path), "not a key here",
@@ -111,13 +117,17 @@ def _diagnostic(document: Document, kind: type[Spec], error: Any) -> Diagnostic:
             return Diagnostic(name, error["msg"], span, help=str(context.get("help", "")))
         case _:
             message = _plain(error)
-            return Diagnostic("invalid-value", f"`{_key(path)}`: {message[:1].lower()}{message[1:]}", document.span(path))
+            return Diagnostic(
+                "invalid-value", f"`{_key(path)}`: {message[:1].lower()}{message[1:]}", document.span(path)
+            )
 
 
 def _plain(error: Any) -> str:
     if error["type"] == "too_short":
         return f"at least {error['ctx']['min_length']} is needed"
-    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
+    return (
+        str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
+    )
 
 
 def _wrong_type(document: Document, path: Path, expected: str, value: Any) -> Diagnostic:
@@ -127,7 +137,9 @@ def _wrong_type(document: Document, path: Path, expected: str, value: Any) -> Di
     if expected == "a string" and isinstance(value, bool | int | float):
         written = document.written(path)
         help_ = f'quote it: `"{written}"`' + (" to keep it as it is written" if str(value) != written else "")
-        return Diagnostic("wrong-type", f"`{key}`: `{written}` is a {_type_name(value)} in YAML, expected a string", span, help=help_)
+        return Diagnostic(
+            "wrong-type", f"`{key}`: `{written}` is a {_type_name(value)} in YAML, expected a string", span, help=help_
+        )
     return Diagnostic("wrong-type", f"`{key}`: expected {expected}, found {_shown(value)}", span)
 
 
@@ -179,7 +191,12 @@ def _fields(kind: Any, path: Path) -> set[str]:
             else:
                 found.append(model)
         models = found or models
-    return {f.alias or n for m in models if isinstance(m, type) and issubclass(m, BaseModel) for n, f in m.model_fields.items()}
+    return {
+        f.alias or n
+        for m in models
+        if isinstance(m, type) and issubclass(m, BaseModel)
+        for n, f in m.model_fields.items()
+    }
 
 
 def _models(annotation: Any) -> Iterator[Any]:
@@ -189,7 +206,9 @@ def _models(annotation: Any) -> Iterator[Any]:
         yield from _models(argument)
 
 
-_SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|access_?key|private_?key|credentials?)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"(password|passwd|secret|token|api_?key|access_?key|private_?key|credentials?)$", re.IGNORECASE
+)
 _SECRET_VALUE = re.compile(
     r"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|[a-z][a-z0-9+]*://[^/\s:@${}]+:[^/\s:@${}]+@|gh[pousr]_[A-Za-z0-9]{30,}|"
     r"xox[abprs]-[A-Za-z0-9-]{10,}|sk-[A-Za-z0-9_-]{20,}"
@@ -199,7 +218,13 @@ _SECRET_VALUE = re.compile(
 def _secrets(value: Any, path: Path) -> Iterator[Path]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(item, str) and item and _SECRET_KEY.search(key) and path[-1:] != ("columns",) and "columns" not in path:
+            if (
+                isinstance(item, str)
+                and item
+                and _SECRET_KEY.search(key)
+                and path[-1:] != ("columns",)
+                and "columns" not in path
+            ):
                 yield (*path, key)
             else:
                 yield from _secrets(item, (*path, key))
@@ -212,13 +237,21 @@ def _secrets(value: Any, path: Path) -> Iterator[Path]:
 
 def _secret(document: Document, path: Path) -> Diagnostic:
     help_ = "write a reference, as in `secrets: {PASSWORD: {env: PASSWORD}}`; and change the secret: it is in your history now"
-    return Diagnostic("secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_, secret=True)
+    return Diagnostic(
+        "secret-literal", f"`{_key(path)}` looks like a secret", document.span(path), help=help_, secret=True
+    )
 
 
 def _folded(document: Document, value: Any, path: Path) -> Iterator[Diagnostic]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _folded(document, item, (*path, key))
-    elif isinstance(value, str) and path and path[-1] in {"sql", "query"} and "--" in value and document.style(path) == ">":
+    elif (
+        isinstance(value, str)
+        and path
+        and path[-1] in {"sql", "query"}
+        and "--" in value
+        and document.style(path) == ">"
+    ):
         message = "a `--` comment in a folded block (`>`) swallows the rest of the SQL"
         yield Diagnostic("folded-sql-comment", message, document.span(path), help="use `|` instead of `>`")

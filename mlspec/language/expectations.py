@@ -119,7 +119,9 @@ def _check_one(scope: Scope, quality: Quality, relation: Relation, path: Path) -
             yield scope.error("invalid-check", "a range needs `min` or `max`", *path, "range")
         kind_of = relation.column(quality.range.column)
         if kind_of and not kind_of.type.numeric:
-            yield scope.error("wrong-type", f"a range needs a number, `{kind_of.name}` is `{kind_of.type}`", *path, "range", "column")
+            yield scope.error(
+                "wrong-type", f"a range needs a number, `{kind_of.name}` is `{kind_of.type}`", *path, "range", "column"
+            )
     if quality.relationship is not None:
         target, _, name = quality.relationship.to.partition(".")
         found = scope.lookup(target)
@@ -127,7 +129,9 @@ def _check_one(scope: Scope, quality: Quality, relation: Relation, path: Path) -
             yield scope.error(found.code, found.message, *path, "relationship", "to", help=found.help)
         elif found[1].column(name) is None:
             help_ = known_names(name, found[1].names, "column")
-            yield scope.error("unknown-column", f"`{target}` has no column `{name}`", *path, "relationship", "to", help=help_)
+            yield scope.error(
+                "unknown-column", f"`{target}` has no column `{name}`", *path, "relationship", "to", help=help_
+            )
     if quality.row_count is not None and quality.row_count.min is None and quality.row_count.max is None:
         yield scope.error("invalid-check", "a row count needs `min` or `max`", *path, "row_count")
     if quality.freshness is not None and not (quality.freshness.column or relation.timing.event_time):
@@ -163,7 +167,9 @@ def _expectation(scope: Scope, quality: Quality, index: int, address: str, relat
     return Expectation(_name(quality, index), query.sql(DIALECT), quality.severity, quality.max_failed, sampled)
 
 
-def _query(scope: Scope, quality: Quality, address: str, relation: Relation, index: int) -> tuple[exp.Select, exp.Select | None]:
+def _query(
+    scope: Scope, quality: Quality, address: str, relation: Relation, index: int
+) -> tuple[exp.Select, exp.Select | None]:
     rows = table(address)
     if quality.unique is not None:
         return _unique(rows, quality.unique)
@@ -180,7 +186,12 @@ def _query(scope: Scope, quality: Quality, address: str, relation: Relation, ind
 def _unique(rows: exp.Table, names: tuple[str, ...]) -> tuple[exp.Select, exp.Select]:
     keys = [column(n) for n in names]
     known = exp.and_(*[column(n).is_(exp.null()).not_() for n in names])
-    groups = exp.select(*keys, exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True)).from_(rows).where(known).group_by(*keys)
+    groups = (
+        exp.select(*keys, exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True))
+        .from_(rows)
+        .where(known)
+        .group_by(*keys)
+    )
     count = column("rows")
     doubled = exp.func("COUNT_IF", exp.GT(this=count, expression=exp.Literal.number(1)))
     total = exp.func("COALESCE", exp.Sum(this=count.copy()), exp.Literal.number(0))
@@ -196,7 +207,9 @@ def _row_count(rows: exp.Table, wanted: RowCount) -> exp.Select:
     if wanted.per_day_of:
         day = exp.cast(column(wanted.per_day_of), "DATE")
         counted = counted.where(column(wanted.per_day_of).is_(exp.null()).not_()).group_by(day)
-    return exp.select(exp.func("COUNT_IF", exp.or_(*bounds)), exp.Count(this=exp.Star())).from_(counted.subquery("days"))
+    return exp.select(exp.func("COUNT_IF", exp.or_(*bounds)), exp.Count(this=exp.Star())).from_(
+        counted.subquery("days")
+    )
 
 
 def _freshness(rows: exp.Table, name: str, wanted: Freshness) -> exp.Select:

@@ -72,7 +72,9 @@ class Scope(ABC):
             self.warnings.extend(self._traps(sql, path))
         return known
 
-    def expression(self, text: str, columns: Mapping[str, Column], *path: str | int) -> tuple[Any, ColumnType, frozenset[str]]:
+    def expression(
+        self, text: str, columns: Mapping[str, Column], *path: str | int
+    ) -> tuple[Any, ColumnType, frozenset[str]]:
         """Understand an expression over columns. Raises Problems."""
         try:
             return expression(text, columns)

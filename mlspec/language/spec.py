@@ -43,7 +43,11 @@ class Ref(Generic[T_co]):
         return f"Ref({self})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ref) and (self.name, self.kind, self.allowed) == (other.name, other.kind, other.allowed)
+        return isinstance(other, Ref) and (self.name, self.kind, self.allowed) == (
+            other.name,
+            other.kind,
+            other.allowed,
+        )
 
     def __hash__(self) -> int:
         return hash((self.name, self.kind, self.allowed))
@@ -71,7 +75,9 @@ class Ref(Generic[T_co]):
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "pattern": r"^([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]{0,62}$"}
 
 

@@ -59,8 +59,15 @@ class Sql:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        file = {"type": "object", "properties": {"file": {"type": "string"}}, "required": ["file"], "additionalProperties": False}
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        file = {
+            "type": "object",
+            "properties": {"file": {"type": "string"}},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
         return {"anyOf": [{"type": "string"}, file]}
 
 
@@ -92,7 +99,13 @@ def _from_file(name: str, bindings: Bindings | None) -> Sql:
     try:
         return Sql(render(text, bindings.vars, bindings.environment), shown, template=True)
     except TemplateProblem as problem:
-        raise wrong("invalid-template", "the template cannot be rendered: {why}", file=shown, line=problem.line, why=_one_line(problem)) from None
+        raise wrong(
+            "invalid-template",
+            "the template cannot be rendered: {why}",
+            file=shown,
+            line=problem.line,
+            why=_one_line(problem),
+        ) from None
 
 
 def _one_line(problem: TemplateProblem) -> str:

@@ -36,14 +36,27 @@ def wrong(code: str, message: str, **context: object) -> PydanticCustomError:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise wrong("invalid-name", "`{text}` is not a name: lower-case letters, digits and `_`, at most 63, a letter first", text=text)
+        raise wrong(
+            "invalid-name",
+            "`{text}` is not a name: lower-case letters, digits and `_`, at most 63, a letter first",
+            text=text,
+        )
     return text
 
 
 def _column(text: str) -> str:
     if not _COLUMN.fullmatch(text):
-        help_ = f"a source renames it: `{text.lower()}: {{type: …, from: {text}}}`" if _COLUMN.fullmatch(text.lower()) else ""
-        raise wrong("invalid-name", "`{text}` is not a column name: lower-case letters, digits and `_`, at most 63", text=text, help=help_)
+        help_ = (
+            f"a source renames it: `{text.lower()}: {{type: …, from: {text}}}`"
+            if _COLUMN.fullmatch(text.lower())
+            else ""
+        )
+        raise wrong(
+            "invalid-name",
+            "`{text}` is not a column name: lower-case letters, digits and `_`, at most 63",
+            text=text,
+            help=help_,
+        )
     if text.startswith("__"):
         raise wrong("invalid-name", "`{text}`: names that begin with `__` are taken", text=text)
     return text
@@ -78,7 +91,9 @@ class Duration:
             raise wrong("invalid-duration", "`{text}` is not a duration; {hint}", text=text, hint=_duration_hint(text))
         seconds = sum(int(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+)([smhdw])", text))
         if seconds == 0 or seconds > 100 * 366 * 86400:
-            raise wrong("invalid-duration", "`{text}` must be more than nothing and less than a hundred years", text=text)
+            raise wrong(
+                "invalid-duration", "`{text}` must be more than nothing and less than a hundred years", text=text
+            )
         return cls(text, seconds * 1_000_000)
 
     @classmethod
@@ -88,7 +103,9 @@ class Duration:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["15m", "2h", "7d"]}
 
 
@@ -113,9 +130,17 @@ def _type(value: Any) -> columntype.ColumnType:
         raise wrong("unknown-type", "the type is nested too deeply") from None
     except ValueError as error:
         if re.fullmatch(r"decimal\([0-9]+", value):
-            raise wrong("unknown-type", "`{text}` is not a type; between braces a comma ends the value: quote the type", text=value) from None
+            raise wrong(
+                "unknown-type",
+                "`{text}` is not a type; between braces a comma ends the value: quote the type",
+                text=value,
+            ) from None
         hint = _TYPE_HINTS.get(value.lower().split("(")[0].strip(), "")
-        advice = f"; write `{hint}`" if hint else f"; types are {' '.join(columntype.SCALARS)} decimal(p,s) array<T> struct<…>"
+        advice = (
+            f"; write `{hint}`"
+            if hint
+            else f"; types are {' '.join(columntype.SCALARS)} decimal(p,s) array<T> struct<…>"
+        )
         raise wrong("unknown-type", "{reason}{advice}", reason=str(error), advice=advice) from None
 
 
@@ -131,7 +156,9 @@ class TypeWord:
     """Marks a field as a logical column type, for the JSON Schema."""
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         pattern = "^(" + "|".join(columntype.SCALARS) + r"|decimal\([0-9]+, ?[0-9]+\)|array<.+>|struct<.+>)$"
         return {"type": "string", "pattern": pattern}
 
@@ -150,7 +177,9 @@ def _instant(value: Any) -> str:
     try:
         parsed = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise wrong("invalid-instant", "`{text}` is not a time; write `2013-10-01` or `2013-10-01T00:00:00Z`", text=text) from None
+        raise wrong(
+            "invalid-instant", "`{text}` is not a time; write `2013-10-01` or `2013-10-01T00:00:00Z`", text=text
+        ) from None
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
     try:
         return aware.astimezone(dt.UTC).isoformat()
@@ -169,7 +198,9 @@ def _cron(text: str) -> str:
     sound = len(fields) == len(_CRON_LIMITS) and all(_CRON_FIELD.fullmatch(f) for f in fields)
     numbers = [(int(n), i) for i, f in enumerate(fields) for n in re.findall(r"(?<!/)\b[0-9]+", f)] if sound else []
     if not sound or any(not _CRON_LIMITS[i][0] <= n <= _CRON_LIMITS[i][1] for n, i in numbers):
-        raise wrong("invalid-cron", "`{text}` is not a cron line: minute hour day month weekday, as in `0 3 * * 1`", text=text)
+        raise wrong(
+            "invalid-cron", "`{text}` is not a cron line: minute hour day month weekday, as in `0 3 * * 1`", text=text
+        )
     return text
 
 
@@ -182,7 +213,9 @@ def _zone(text: str) -> str:
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise wrong("unknown-timezone", "`{text}` is not a time zone; write a name such as `America/New_York`", text=text) from None
+        raise wrong(
+            "unknown-timezone", "`{text}` is not a time zone; write a name such as `America/New_York`", text=text
+        ) from None
     return text
 
 

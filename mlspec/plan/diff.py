@@ -64,7 +64,9 @@ def _children_first(state: State) -> tuple[Address, ...]:
     return tuple(reversed(in_order(parents)))
 
 
-def _selected(changes: Iterable[Change], desired: DesiredState, state: State, wish: Wish) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+def _selected(
+    changes: Iterable[Change], desired: DesiredState, state: State, wish: Wish
+) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
     """The changes that were selected, with what they need to be made first; and the others."""
     changes = tuple(changes)
     if not wish.select:
@@ -81,7 +83,15 @@ def _selected(changes: Iterable[Change], desired: DesiredState, state: State, wi
 
 def _delete(record: Record) -> Change:
     version = str(record.outputs.get("version", ""))
-    return Change(record.address, record.form, Action.DELETE, "removed", owner=record.owner, protect=record.protect, version=version)
+    return Change(
+        record.address,
+        record.form,
+        Action.DELETE,
+        "removed",
+        owner=record.owner,
+        protect=record.protect,
+        version=version,
+    )
 
 
 def _compare(resource: Resource, record: Record | None, reality: Reality, *, requested: bool) -> Change | None:
@@ -95,15 +105,31 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
         action = _made(resource, reality, Action.CREATE)
         return replace(base, action=action, reason="new", consequences=_consequences(resource, action))
     if record.form != resource.form:
-        return replace(base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE))
+        return replace(
+            base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE)
+        )
     if record.digest != resource.digest:
         return _changed(base, resource, record, reality)
     if lost := _lost(resource, record, reality):
-        action = _made(resource, reality, Action.REBUILD if resource.form in {"relation", "workflow"} else Action.UPDATE)
-        return replace(base, action=action, reason=lost, consequences=_consequences(resource, action), estimate=_estimate(record, reality))
+        action = _made(
+            resource, reality, Action.REBUILD if resource.form in {"relation", "workflow"} else Action.UPDATE
+        )
+        return replace(
+            base,
+            action=action,
+            reason=lost,
+            consequences=_consequences(resource, action),
+            estimate=_estimate(record, reality),
+        )
     if requested:
         action = Action.UPDATE if resource.form in {"fact", "service"} else Action.REBUILD
-        return replace(base, action=action, reason="requested", consequences=_consequences(resource, action), estimate=_estimate(record, reality))
+        return replace(
+            base,
+            action=action,
+            reason="requested",
+            consequences=_consequences(resource, action),
+            estimate=_estimate(record, reality),
+        )
     if dict(record.about) != dict(resource.about):
         fields = field_changes(record.about, resource.about, {})
         return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
@@ -134,7 +160,11 @@ def _action(resource: Resource, record: Record) -> Action:
 
 def _made(resource: Resource, reality: Reality, action: Action) -> Action:
     """A version that is there already needs no building, and no training."""
-    if isinstance(resource.body, Workflow) and resource.body.version in reality.models and action in {Action.CREATE, Action.REBUILD}:
+    if (
+        isinstance(resource.body, Workflow)
+        and resource.body.version in reality.models
+        and action in {Action.CREATE, Action.REBUILD}
+    ):
         return Action.REPOINT
     if isinstance(resource.body, Relation) and _version(resource) in reality.versions and action is not Action.REPLACE:
         return Action.REPOINT

@@ -6,7 +6,9 @@ from typing import Any
 from mlspec.plan.change import FieldChange
 
 
-def field_changes(before: Mapping[str, Any], after: Mapping[str, Any], costs: Mapping[str, str]) -> tuple[FieldChange, ...]:
+def field_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], costs: Mapping[str, str]
+) -> tuple[FieldChange, ...]:
     """The fields that differ, by path; lists of named things are compared by name, not by position."""
     found: list[FieldChange] = []
     for key in sorted({*before, *after}):
@@ -29,7 +31,9 @@ def _keyed(value: Any) -> Any:
 
 
 def _differences(before: Any, after: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    if not (isinstance(before, dict) and isinstance(after, dict)) and not (isinstance(before, list) and isinstance(after, list)):
+    if not (isinstance(before, dict) and isinstance(after, dict)) and not (
+        isinstance(before, list) and isinstance(after, list)
+    ):
         yield (), before, after
         return
     import deepdiff  # noqa: PLC0415 - half a second that an unchanged plan does not pay

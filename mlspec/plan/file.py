@@ -38,9 +38,18 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "changes": [_change(c) for c in plan.changes],
         "unchanged": plan.unchanged,
         "summary": {a.word: n for a in Action if (n := sum(c.action is a for c in plan.changes))},
-        "reviews": [{"team": r.team, "role": r.role, "reviewers": list(r.reviewers), "addresses": list(r.addresses)} for r in plan.reviews],
+        "reviews": [
+            {"team": r.team, "role": r.role, "reviewers": list(r.reviewers), "addresses": list(r.addresses)}
+            for r in plan.reviews
+        ],
         "verdicts": [
-            {"policy": v.policy, "enforce": v.enforce, "address": v.address, "message": v.message, "approvers": list(v.approvers)}
+            {
+                "policy": v.policy,
+                "enforce": v.enforce,
+                "address": v.address,
+                "message": v.message,
+                "approvers": list(v.approvers),
+            }
             for v in plan.verdicts
         ],
         "notes": list(plan.notes),
@@ -109,7 +118,9 @@ def encode_saved(saved: SavedPlan) -> str:
         "resources": [encode_resource(r) for r in saved.desired],
         "artifacts": dict(saved.artifacts),
     }
-    return json.dumps({"mlspec_plan": FORMAT_VERSION, "digest": digest(body), **body}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({"mlspec_plan": FORMAT_VERSION, "digest": digest(body), **body}, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def decode_saved(text: str, shown: str) -> SavedPlan:
@@ -120,7 +131,11 @@ def decode_saved(text: str, shown: str) -> SavedPlan:
     except (ValueError, KeyError, TypeError):
         raise problem("not-a-plan", f"`{shown}` is not a saved plan", help="`mlspec plan -o FILE` writes one") from None
     if version != FORMAT_VERSION:
-        raise problem("plan-version", f"`{shown}` has plan format {version}, this mlspec reads {FORMAT_VERSION}", help="plan again")
+        raise problem(
+            "plan-version",
+            f"`{shown}` has plan format {version}, this mlspec reads {FORMAT_VERSION}",
+            help="plan again",
+        )
     body = {k: data.get(k) for k in ("plan", "resources", "artifacts")}
     if data.get("digest") != digest(body):
         raise problem("damaged-plan", f"`{shown}` was changed after it was saved", help="plan again")

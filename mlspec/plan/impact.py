@@ -32,7 +32,9 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
     return tuple(found)
 
 
-def _relation_chains(change: Change, body: Relation, columns: set[str], known: dict[tuple[str, str], list[Chain]]) -> list[Chain]:
+def _relation_chains(
+    change: Change, body: Relation, columns: set[str], known: dict[tuple[str, str], list[Chain]]
+) -> list[Chain]:
     address = str(change.address)
     rows = Impact.ROW_SHAPE in change.impacts or Impact.UNKNOWN in change.impacts
     above = [c for parent in body.reads for c in known.get((parent, ""), [])]

@@ -38,7 +38,9 @@ def verdicts(rules: Iterable[Rule], changes: Iterable[Change], resources: Mappin
                     met.append(Verdict(rule.name, rule.enforce, thing["address"], rule.message, rule.approvers))
             except ConditionProblem as problem:
                 message = f"policy `{rule.name}` has no answer for `{thing['address']}`: {problem}"
-                failed.append(Diagnostic("policy-failed", message, help="docs/policies.md says what an expression sees"))
+                failed.append(
+                    Diagnostic("policy-failed", message, help="docs/policies.md says what an expression sees")
+                )
                 break
     return tuple(met), tuple(failed)
 

@@ -34,7 +34,9 @@ def plan_schema() -> dict[str, Any]:
         estimate={"anyOf": [{"type": "null"}, _object(rows=_COUNT, bytes=_COUNT)]}, tags=_list(_TEXT),
     )  # fmt: skip
     review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT))
-    verdict = _object(policy=_TEXT, enforce=_one_of(("deny", "approve", "warn")), address=_TEXT, message=_TEXT, approvers=_list(_TEXT))
+    verdict = _object(
+        policy=_TEXT, enforce=_one_of(("deny", "approve", "warn")), address=_TEXT, message=_TEXT, approvers=_list(_TEXT)
+    )
     plan = _object(
         format_version={"const": FORMAT_VERSION}, project=_TEXT, environment=_TEXT,
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),

@@ -22,9 +22,7 @@ def build(dataset: Dataset) -> Pipeline:
     """The untrained model: categories become codes, frozen in training; unknown ones become missing."""
     categorical = [feature.name for feature in dataset.features if feature.categorical]
     numeric = [feature.name for feature in dataset.features if not feature.categorical]
-    codes = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
-    )
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan)
     encode = ColumnTransformer([("categories", codes, categorical), ("numbers", "passthrough", numeric)])
     trees = HistGradientBoostingClassifier(
         max_iter=int(parameter("max_iter", "150")),

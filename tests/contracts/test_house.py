@@ -59,7 +59,15 @@ def test_start_up_loads_nothing_heavy() -> None:
 def test_an_unchanged_plan_never_loads_deepdiff_or_jinja() -> None:
     code = "import sys; import mlspec.session\nprint(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(ast.literal_eval(done.stdout)) & {"deepdiff", "jinja2", "duckdb", "cel", "numpy", "pandas", "sklearn"}
+    assert not set(ast.literal_eval(done.stdout)) & {
+        "deepdiff",
+        "jinja2",
+        "duckdb",
+        "cel",
+        "numpy",
+        "pandas",
+        "sklearn",
+    }
 
 
 def test_the_public_face_is_small() -> None:

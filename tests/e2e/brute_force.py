@@ -95,7 +95,10 @@ class Flights:
         return found
 
     def _outcomes(self, found: dict[str, object], row: Row, t: dt.datetime) -> None:
-        for view, events, days in (("carrier_performance", self.carriers, (1, 7, 30)), ("flight_history", self.numbers, (7, 30))):
+        for view, events, days in (
+            ("carrier_performance", self.carriers, (1, 7, 30)),
+            ("flight_history", self.numbers, (7, 30)),
+        ):
             for d in days:
                 rows = events.between(row, t - 24 * d * HOUR, t)
                 found[f"{view}__late_rate_{d}d"] = mean(late(r) for r in rows)
@@ -109,7 +112,9 @@ class Flights:
             rows = self.origins.between(row, t - hours * HOUR, t)
             delay = "dep_delay_now" if hours == 1 else f"dep_delay_{hours}h"
             found[f"origin_congestion__{delay}"] = mean(r["dep_delay"] for r in rows)
-            found[f"origin_congestion__left_late_{hours}h"] = mean(None if r["dep_delay"] is None else r["dep_delay"] > 15 for r in rows)  # type: ignore[operator]
+            found[f"origin_congestion__left_late_{hours}h"] = mean(
+                None if r["dep_delay"] is None else r["dep_delay"] > 15 for r in rows
+            )  # type: ignore[operator]
             found[f"origin_congestion__cancel_rate_{hours}h"] = mean(r["cancelled"] for r in rows)
             found[f"origin_congestion__flights_{hours}h"] = len(rows)
         for name, hours in (("6h", 6), ("1d", 24)):
@@ -150,4 +155,6 @@ class Flights:
         found["flight_request__distance"] = row["distance"]
         found["flight_request__minute_of_day"] = local.hour * 60 + local.minute
         found["flight_request__weekday"] = local.isoweekday()
-        found["flight_request__scheduled_minutes"] = round((row["sched_arr_ts"] - row["sched_dep_ts"]).total_seconds() / 60)  # type: ignore[operator]
+        found["flight_request__scheduled_minutes"] = round(
+            (row["sched_arr_ts"] - row["sched_dep_ts"]).total_seconds() / 60
+        )  # type: ignore[operator]

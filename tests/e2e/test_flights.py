@@ -58,7 +58,10 @@ def test_nothing_is_left_to_do(flights: Path) -> None:
 
 def test_checks_find_what_is_known_of_the_data(flights: Path) -> None:
     with Session(flights) as session:
-        found = {n: {c["name"]: c for c in session.show(f"source.{n}")["checks"]} for n in ("flights", "weather", "planes", "outcomes")}
+        found = {
+            n: {c["name"]: c for c in session.show(f"source.{n}")["checks"]}
+            for n in ("flights", "weather", "planes", "outcomes")
+        }
     failed = {(s, n): c["failed"] for s, checks in found.items() for n, c in checks.items() if not c["passed"]}
     assert failed == {
         ("flights", "unique_flight_date_carrier_flight"): 24,
@@ -73,10 +76,14 @@ def test_checks_find_what_is_known_of_the_data(flights: Path) -> None:
 
 
 def test_the_spine_is_whole(flights: Path) -> None:
-    [found] = rows_of(flights, "SELECT count(*) AS n, count(DISTINCT flight_id) AS ids, avg(late::int) AS rate FROM dev.flight_delay")
+    [found] = rows_of(
+        flights, "SELECT count(*) AS n, count(DISTINCT flight_id) AS ids, avg(late::int) AS rate FROM dev.flight_delay"
+    )
     assert (found["n"], found["ids"]) == (334_264, 334_264)
     assert found["rate"] == pytest.approx(0.2529, abs=0.001)
-    [split] = rows_of(flights, "SELECT count(*) FILTER (late IS NULL) AS unknown FROM dev.flight_delay WHERE split = 'train'")
+    [split] = rows_of(
+        flights, "SELECT count(*) FILTER (late IS NULL) AS unknown FROM dev.flight_delay WHERE split = 'train'"
+    )
     assert split["unknown"] == 51
 
 
@@ -125,7 +132,11 @@ def test_layout_and_words_change_nothing(changed: Path) -> None:
         if "deploy" not in path.relative_to(changed).parts:
             path.write_text(reformatted(path.read_text("utf-8")), "utf-8")
     for path in sorted(changed.rglob("*.sql")):
-        path.write_text("-- another layout\n" + sqlglot.transpile(path.read_text("utf-8"), read="duckdb", write="duckdb", pretty=True)[0], "utf-8")
+        path.write_text(
+            "-- another layout\n"
+            + sqlglot.transpile(path.read_text("utf-8"), read="duckdb", write="duckdb", pretty=True)[0],
+            "utf-8",
+        )
     done = mlspec(changed, "plan", "--detailed-exitcode")
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -149,7 +160,9 @@ def turned_around(value: object) -> object:
 
 def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -> None:
     path = changed / "features" / "airport.yaml"
-    path.write_text(path.read_text("utf-8").replace("window: 1h, name: dep_delay_now", "window: 2h, name: dep_delay_now"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("window: 1h, name: dep_delay_now", "window: 2h, name: dep_delay_now"), "utf-8"
+    )
     done = mlspec(changed, "plan", "--detailed-exitcode", "--format", "json")
     assert done.returncode == 2, done.stderr
     plan = json.loads(done.stdout)
@@ -160,7 +173,11 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
         ("~", "deployment.flight_delay", ["redeploy"]),
     ]
     assert plan["changes"][0]["columns"] == [{"name": "dep_delay_now", "change": "changed"}]
-    chain = ["feature_view.origin_congestion.dep_delay_now", "dataset.flight_delay.origin_congestion__dep_delay_now", "model.flight_delay"]
+    chain = [
+        "feature_view.origin_congestion.dep_delay_now",
+        "dataset.flight_delay.origin_congestion__dep_delay_now",
+        "model.flight_delay",
+    ]
     assert plan["changes"][3]["causes"] == [[*chain, "deployment.flight_delay"]]
     assert [r["team"] for r in plan["reviews"]] == ["flight_platform", "flight_science"]
     done = mlspec(changed, "apply", "--auto-approve")
@@ -171,7 +188,11 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
 def test_production_costs_nothing_that_dev_has_paid(changed: Path) -> None:
     with Session(changed, "prod") as session:
         planned = session.plan()
-        built = [str(c.address) for c in planned.plan.changes if c.consequences and {"backfill", "retrain"} & set(c.consequences)]
+        built = [
+            str(c.address)
+            for c in planned.plan.changes
+            if c.consequences and {"backfill", "retrain"} & set(c.consequences)
+        ]
         assert built == []
         assert {c.action for c in planned.plan.changes} == {Action.CREATE, Action.REPOINT}
         applied = session.apply(planned, on_event=lambda event: None)
@@ -189,7 +210,12 @@ def test_manifests_are_what_kubernetes_takes(flights: Path) -> None:
     import kubernetes_validate  # noqa: PLC0415 - a hundred megabytes of schemas
 
     folder = flights / "deploy" / "dev" / "flight_delay"
-    documents = [d for p in sorted(folder.glob("*.yaml")) if p.name != "kustomization.yaml" for d in yaml.safe_load_all(p.read_text("utf-8"))]
+    documents = [
+        d
+        for p in sorted(folder.glob("*.yaml"))
+        if p.name != "kustomization.yaml"
+        for d in yaml.safe_load_all(p.read_text("utf-8"))
+    ]
     assert {d["kind"] for d in documents} >= {"Deployment", "Service", "HorizontalPodAutoscaler"}
     for document in documents:
         kubernetes_validate.validate(document, "1.31", strict=True)

@@ -245,7 +245,7 @@ with Session(Path(sys.argv[1])) as session:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_killed_apply_loses_nothing_and_doubles_nothing(tmp_path, seed):
-    dice = random.Random(seed)  # noqa: S311 - dice, not keys
+    dice = random.Random(seed)
     root = tmp_path / "p"
     root.mkdir()
     sales(root)

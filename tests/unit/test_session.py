@@ -104,7 +104,9 @@ def test_feature_values_at_a_time(applied: Session, at: str, expected: tuple[obj
 
 
 def test_a_key_never_seen_has_no_values(applied: Session) -> None:
-    assert applied.query("feature_view.spend", at="2024-06-01T00:00:00Z", keys={"customer": "9"}).rows == ((9, None, 0),)
+    assert applied.query("feature_view.spend", at="2024-06-01T00:00:00Z", keys={"customer": "9"}).rows == (
+        (9, None, 0),
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,12 @@ def test_lineage_both_ways(applied: Session) -> None:
 
 def test_show_says_what_there_is(applied: Session) -> None:
     lines = {line["address"]: line for line in applied.show()}
-    assert lines["feature_view.spend"] == {"address": "feature_view.spend", "form": "relation", "owner": "science", "status": "applied"}
+    assert lines["feature_view.spend"] == {
+        "address": "feature_view.spend",
+        "form": "relation",
+        "owner": "science",
+        "status": "applied",
+    }
     one = applied.show("source.orders")
     assert [c["name"] for c in one["columns"]] == ["customer", "at", "amount"]
     assert one["checks"] == [{"name": "range_amount", "severity": "warn", "failed": 1, "total": 3, "passed": False}]
@@ -166,7 +173,9 @@ def test_run_checks_by_hand(applied: Session) -> None:
     assert code(problems) == "nothing-to-run"
 
 
-@pytest.mark.parametrize(("environment", "expected"), [("odd", "unknown-key"), ("none", "unknown-backend"), ("prod", "unknown-environment")])
+@pytest.mark.parametrize(
+    ("environment", "expected"), [("odd", "unknown-key"), ("none", "unknown-backend"), ("prod", "unknown-environment")]
+)
 def test_a_backend_that_is_not_there(root: Path, environment: str, expected: str) -> None:
     with pytest.raises(Problems) as problems, Session(root, environment) as session:
         session.plan()
@@ -179,7 +188,12 @@ def test_changed_data_is_seen(applied: Session, root: Path) -> None:
     (root / "orders.csv").write_text(ORDERS + "2,2024-01-03T00:00:00Z,4\n", "utf-8")
     with Session(root) as session:
         planned = session.plan()
-        assert {str(c.address) for c in planned.plan.changes} == {"source.orders", "source.orders/checks", "feature_view.spend", "feature_view.big"}
+        assert {str(c.address) for c in planned.plan.changes} == {
+            "source.orders",
+            "source.orders/checks",
+            "feature_view.spend",
+            "feature_view.big",
+        }
         assert session.apply(planned, on_event=lambda event: None).ok
     with Session(root) as session:
         assert len(session.query("source.orders").rows) == 4

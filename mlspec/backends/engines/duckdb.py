@@ -117,12 +117,18 @@ class DuckDB(SqlEngine):
     # -- versions ------------------------------------------------------------------------------------------------------
 
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
-        statement = self._create(address, relation, physical, scanned=scan.query(relation.scan) if relation.scan else None)
+        statement = self._create(
+            address, relation, physical, scanned=scan.query(relation.scan) if relation.scan else None
+        )
         return Artifact(f"sql/{address.kind}/{address.name}.sql", statement.sql(DIALECT, pretty=True) + ";\n")
 
-    def _create(self, address: Address, relation: Relation, physical: Physical, *, scanned: exp.Query | None) -> exp.Create:
+    def _create(
+        self, address: Address, relation: Relation, physical: Physical, *, scanned: exp.Query | None
+    ) -> exp.Create:
         inside = substituted(relation.query, physical, scanned)
-        select = exp.select(*[exp.alias_(exp.cast(column(c.name), data_type(c.type)), c.name, quoted=True) for c in relation.columns])
+        select = exp.select(
+            *[exp.alias_(exp.cast(column(c.name), data_type(c.type)), c.name, quoted=True) for c in relation.columns]
+        )
         select = select.from_(inside.subquery("made"))
         version = physical_name(str(address), relation)
         kind = "TABLE" if relation.keep is Keep.TABLE else "VIEW"
@@ -141,22 +147,30 @@ class DuckDB(SqlEngine):
         known = catalog.versions(self._connect(write=True)).get(version)
         if known is not None:
             return known
-        scanned = scan.checked(self._connect(write=True), address, relation.scan, self.place.root) if relation.scan else None
+        scanned = (
+            scan.checked(self._connect(write=True), address, relation.scan, self.place.root) if relation.scan else None
+        )
         statement = self._create(address, relation, physical, scanned=scanned)
         with self._transaction() as connection:
             catalog.discard(connection, version)
             try:
                 connection.execute(statement.sql(DIALECT))
             except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a statement
-                raise BackendError(f"`{address}` cannot be built: {_first_lines(str(error))}", _advice(str(error)), "build-failed") from None
+                raise BackendError(
+                    f"`{address}` cannot be built: {_first_lines(str(error))}", _advice(str(error)), "build-failed"
+                ) from None
             rows = _count(connection, exp.select(exp.Count(this=exp.Star())).from_(_table(DATA, version)))
             self._assert_spine(connection, address, relation, physical, rows)
             self._assert_unique(connection, address, relation, version)
             size = Size(rows, rows * sum(width(c.type) for c in relation.columns) if relation.keep is Keep.TABLE else 0)
-            catalog.record(connection, str(address), version, size, [physical[a] for a in relation.reads if a in physical])
+            catalog.record(
+                connection, str(address), version, size, [physical[a] for a in relation.reads if a in physical]
+            )
         return size
 
-    def _assert_spine(self, connection: Any, address: Address, relation: Relation, physical: Physical, rows: int) -> None:
+    def _assert_spine(
+        self, connection: Any, address: Address, relation: Relation, physical: Physical, rows: int
+    ) -> None:
         if not relation.spine:
             return
         spine = substituted(relation.spine, physical, None)

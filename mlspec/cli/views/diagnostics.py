@@ -80,7 +80,9 @@ def _block(problem: Diagnostic, sources: Sources, look: Look) -> Iterator[str]:
         yield look.paint("help", "bold", "green") + f": {problem.help}"
 
 
-def _excerpt(span: Span, label: str, sources: Sources, look: Look, gutter: int, color: str, *, secret: bool = False) -> Iterator[str]:
+def _excerpt(
+    span: Span, label: str, sources: Sources, look: Look, gutter: int, color: str, *, secret: bool = False
+) -> Iterator[str]:
     margin = " " * gutter
     yield f"{margin}{look.paint('-->', 'blue')} {sources.shown(span.file)}:{span.line}:{span.column}"
     bar = look.paint("|", "blue")

@@ -60,7 +60,9 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
     return _analysis(typed, scope, tables, words)
 
 
-def _analysis(tree: exp.Query, scope: Scope, tables: Mapping[str, tuple[str, Relation]], words: Mapping[str, str]) -> Analysis:
+def _analysis(
+    tree: exp.Query, scope: Scope, tables: Mapping[str, tuple[str, Relation]], words: Mapping[str, str]
+) -> Analysis:
     found = shape(scope, tables)
     columns = []
     untyped = []
@@ -93,7 +95,9 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
                                        "not a column", known_names(node.name, columns, "column")))  # fmt: skip
     refuse(*problems)
     used = frozenset(c.name for c in tree.find_all(exp.Column))
-    schema = MappingSchema({"t": {n: to_sql(c.type) for n, c in columns.items()} or {"_": "INT"}}, dialect=DIALECT, normalize=False)
+    schema = MappingSchema(
+        {"t": {n: to_sql(c.type) for n, c in columns.items()} or {"_": "INT"}}, dialect=DIALECT, normalize=False
+    )
     select = exp.select(exp.alias_(tree.copy(), "value", quoted=True)).from_("t")
     try:
         qualified = qualify(select, schema=schema, dialect=DIALECT, quote_identifiers=True)
@@ -103,7 +107,11 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
     wrong = list(types(typed))
     kind = from_sql(typed.selects[0].type)
     if kind is None and not wrong:
-        wrong = [SqlProblem("untyped-column", f"the type of `{text}` is not known", 0, len(text), help="write `CAST(… AS <type>)`")]
+        wrong = [
+            SqlProblem(
+                "untyped-column", f"the type of `{text}` is not known", 0, len(text), help="write `CAST(… AS <type>)`"
+            )
+        ]
     if wrong or kind is None:
         raise SqlProblems(*wrong)
     value = typed.selects[0].this

@@ -56,7 +56,11 @@ class _Shapes:
         kind = f"{type(node).__name__} distinct={bool(node.args.get('distinct'))} {node.args.get('by_name')}"
         if node.args.get("limit") or node.args.get("order") or node.args.get("on"):
             raise Opaque
-        everything = [list(b.columns.values()) for b in branches] if node.args.get("distinct") or not isinstance(node, exp.Union) else []
+        everything = (
+            [list(b.columns.values()) for b in branches]
+            if node.args.get("distinct") or not isinstance(node, exp.Union)
+            else []
+        )
         rows = digest(kind, [b.rows for b in branches], everything)
         names = list(branches[0].columns)
         pairs = {n: [list(b.columns.values())[i] for b in branches] for i, n in enumerate(names)}
@@ -65,7 +69,12 @@ class _Shapes:
 
     def _select(self, scope: Scope) -> Shape:
         select = scope.expression
-        if not isinstance(select, exp.Select) or scope.subquery_scopes or scope.udtf_scopes or select.args.get("laterals"):
+        if (
+            not isinstance(select, exp.Select)
+            or scope.subquery_scopes
+            or scope.udtf_scopes
+            or select.args.get("laterals")
+        ):
             raise Opaque
         names = [s.alias_or_name for s in _sources(select)]
         shapes = {n: self._source(scope, n) for n in names}
@@ -116,7 +125,9 @@ def _row_words(select: exp.Select, projections: Mapping[str, str], leaf: Callabl
             raise Opaque
     for key in ("where", "group", "having", "qualify", "windows"):
         part = select.args.get(key)
-        words.append([canonical(p, leaf) for p in part] if isinstance(part, list) else canonical(part, leaf) if part else "")
+        words.append(
+            [canonical(p, leaf) for p in part] if isinstance(part, list) else canonical(part, leaf) if part else ""
+        )
     limited = select.args.get("limit") or select.args.get("offset")
     if limited:
         words.extend(canonical(select.args[k], leaf) for k in ("order", "limit", "offset") if select.args.get(k))
@@ -143,7 +154,9 @@ def canonical(node: Any, leaf: Callable[[exp.Column], str]) -> str:
     if isinstance(node, exp.Query):
         raise Opaque
     if isinstance(node, exp.Expr):
-        pairs = {k: canonical(v, leaf) for k, v in node.args.items() if k not in _SKIPPED_ARGS and v not in (None, False, [])}
+        pairs = {
+            k: canonical(v, leaf) for k, v in node.args.items() if k not in _SKIPPED_ARGS and v not in (None, False, [])
+        }
         if isinstance(node, _COMMUTATIVE):
             pairs["this"], pairs["expression"] = sorted((pairs["this"], pairs["expression"]))
         return f"{node.key}({','.join(f'{k}={v}' for k, v in sorted(pairs.items()))})"

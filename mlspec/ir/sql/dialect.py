@@ -64,7 +64,11 @@ def from_sql(kind: exp.DataType | None) -> ColumnType | None:
     if kind.this is _T.STRUCT:
         parts = [(p.name, from_sql(p.args.get("kind"))) for p in kind.expressions if isinstance(p, exp.ColumnDef)]
         known = tuple(t for _, t in parts if t)
-        return ColumnType("struct", items=known, fields=tuple(n for n, _ in parts)) if parts and len(known) == len(kind.expressions) else None
+        return (
+            ColumnType("struct", items=known, fields=tuple(n for n, _ in parts))
+            if parts and len(known) == len(kind.expressions)
+            else None
+        )
     return None
 
 

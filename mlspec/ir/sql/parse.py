@@ -51,10 +51,47 @@ _CLOCK = (
     exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion,
 )  # fmt: skip
 _CLOCK_NAMES = frozenset(
-    ["now", "today", "random", "rand", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "get_current_timestamp", "get_current_time", "transaction_timestamp", "setseed", "nextval", "currval", "current_setting", "current_user", "current_database", "current_schema", "current_schemas", "txid_current", "version", "session_user", "user"]
+    [
+        "now",
+        "today",
+        "random",
+        "rand",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "get_current_timestamp",
+        "get_current_time",
+        "transaction_timestamp",
+        "setseed",
+        "nextval",
+        "currval",
+        "current_setting",
+        "current_user",
+        "current_database",
+        "current_schema",
+        "current_schemas",
+        "txid_current",
+        "version",
+        "session_user",
+        "user",
+    ]
 )
 _FILE_NAMES = frozenset(
-    ["glob", "getenv", "query", "query_table", "which_secret", "read_text", "read_blob", "parquet_scan", "sniff_csv", "getvariable", "system", "write_log"]
+    [
+        "glob",
+        "getenv",
+        "query",
+        "query_table",
+        "which_secret",
+        "read_text",
+        "read_blob",
+        "parquet_scan",
+        "sniff_csv",
+        "getvariable",
+        "system",
+        "write_log",
+    ]
 )
 _FILE_PREFIXES = (
     "read_",
@@ -222,7 +259,26 @@ def _keyword(node: exp.Expr) -> str:
     return {"truncatetable": "TRUNCATE", "lock": "FOR"}.get(node.key, node.key.upper())
 
 
-_STATEMENTS = ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "COPY", "ATTACH", "DETACH", "INSTALL", "LOAD", "EXPORT", "IMPORT", "CALL", "PRAGMA", "SET"]
+_STATEMENTS = [
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "TRUNCATE",
+    "COPY",
+    "ATTACH",
+    "DETACH",
+    "INSTALL",
+    "LOAD",
+    "EXPORT",
+    "IMPORT",
+    "CALL",
+    "PRAGMA",
+    "SET",
+]
 _INNER = re.compile(rf"(?:\A|\()\s*({'|'.join(_STATEMENTS)})\b", re.IGNORECASE)
 
 

@@ -43,11 +43,16 @@ def point_in_time(
     numbered = exp.select(exp.alias_(exp.Window(this=exp.RowNumber()), ROW, quoted=True), exp.Star()).from_(
         exp.alias_(spine.query.subquery(), "__asked", table=True)
     )
-    final = exp.select(*[column(c, "__s") for c in spine.columns]).from_(exp.alias_(exp.to_table("__spine"), "__s", table=True))
+    final = exp.select(*[column(c, "__s") for c in spine.columns]).from_(
+        exp.alias_(exp.to_table("__spine"), "__s", table=True)
+    )
     for index, lookup in enumerate(lookups):
         alias = f"__f{index}"
         final = _joined(final, lookup, alias, spine.time)
-        final = final.select(*[exp.alias_(_feature(lookup, f, alias, spine.time), name, quoted=True) for f, name in lookup.features], copy=False)
+        final = final.select(
+            *[exp.alias_(_feature(lookup, f, alias, spine.time), name, quoted=True) for f, name in lookup.features],
+            copy=False,
+        )
     for name, node in {**computed, **extra}.items():
         final = final.select(exp.alias_(_over_spine(node), name, quoted=True), copy=False)
     return final.with_("__spine", as_=numbered, copy=False).order_by(column(ROW, "__s"))
@@ -62,7 +67,9 @@ def _over_spine(node: exp.Expr) -> exp.Expr:
 
 
 def _joined(select: exp.Select, lookup: Lookup, alias: str, time: str) -> exp.Select:
-    on: list[exp.Expr] = [exp.EQ(this=column(ours, "__s"), expression=column(theirs, alias)) for theirs, ours in lookup.keys]
+    on: list[exp.Expr] = [
+        exp.EQ(this=column(ours, "__s"), expression=column(theirs, alias)) for theirs, ours in lookup.keys
+    ]
     rows = exp.alias_(_rows(lookup).subquery(), alias, table=True, quoted=True)
     if not lookup.relation.timing.event_time:
         return select.join(rows, on=exp.and_(*on), join_type="LEFT")
@@ -81,7 +88,11 @@ def _rows(lookup: Lookup) -> exp.Select:
     if not timing.event_time:
         return select
     known = column(timing.available_time or timing.event_time)
-    select = select.select(exp.alias_(column(timing.event_time), "__event", quoted=True), exp.alias_(known, "__known", quoted=True), copy=False)
+    select = select.select(
+        exp.alias_(column(timing.event_time), "__event", quoted=True),
+        exp.alias_(known, "__known", quoted=True),
+        copy=False,
+    )
     needed = dict.fromkeys((timing.event_time, timing.available_time or timing.event_time))
     select = select.where(*[column(n).is_(exp.null()).not_() for n in needed], copy=False)
     if timing.available_time or timing.tie_break:

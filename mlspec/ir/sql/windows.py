@@ -128,7 +128,11 @@ def _summed(aggregate: Aggregate) -> dict[str, exp.Expr]:
         return {"n": counted}
     kind = aggregate.value_type
     wide = data_type(ColumnType("decimal", 38, kind.scale)) if kind and kind.name == "decimal" else "INT128"
-    value = exp.cast(exp.paren(aggregate.value.copy()), "INT") if kind and kind.name == "boolean" else aggregate.value.copy()
+    value = (
+        exp.cast(exp.paren(aggregate.value.copy()), "INT")
+        if kind and kind.name == "boolean"
+        else aggregate.value.copy()
+    )
     summed = exp.func("COALESCE", _conditional(aggregate, exp.cast(value, wide)), exp.Literal.number(0))
     return {"n": counted, "s": exp.cast(summed, wide)}
 
@@ -147,7 +151,9 @@ def _running_sums(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select
     rows = _read(events, [exp.alias_(node, name, quoted=True) for name, node in values.values()])
     points = _points(events.keys, wanted)
     grouped = exp.select(*[column(k) for k in events.keys], column("__at"))
-    grouped = grouped.select(*[exp.alias_(exp.func("SUM", column(r)), r, quoted=True) for r in wanted.values()], copy=False)
+    grouped = grouped.select(
+        *[exp.alias_(exp.func("SUM", column(r)), r, quoted=True) for r in wanted.values()], copy=False
+    )
     grouped = grouped.from_("__points").group_by(*[column(k) for k in events.keys], column("__at"), copy=False)
     running = exp.select(*[column(k) for k in events.keys], column("__at"))
     for name in wanted.values():
@@ -159,10 +165,15 @@ def _running_sums(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select
         running = running.select(exp.alias_(over, name, quoted=True), copy=False)
     running = running.from_("__changes", copy=False)
     final = exp.select(*[column(k) for k in events.keys], exp.alias_(column("__at"), "event_time", quoted=True))
-    final = final.select(*[exp.alias_(_value(a, u), a.name, quoted=True) for a, u in zip(aggregates, uses, strict=True)], copy=False)
+    final = final.select(
+        *[exp.alias_(_value(a, u), a.name, quoted=True) for a, u in zip(aggregates, uses, strict=True)], copy=False
+    )
     final = final.from_("__running", copy=False)
     return (
-        final.with_("__events", as_=rows, copy=False).with_("__points", as_=points, copy=False).with_("__changes", as_=grouped, copy=False).with_("__running", as_=running, copy=False)
+        final.with_("__events", as_=rows, copy=False)
+        .with_("__points", as_=points, copy=False)
+        .with_("__changes", as_=grouped, copy=False)
+        .with_("__running", as_=running, copy=False)
     )
 
 
@@ -175,8 +186,12 @@ def _points(keys: Sequence[str], wanted: dict[tuple[_Span, str], str]) -> exp.Qu
         branches.append(_point(keys, _start(offset), adds))
     for span in spans:
         if span.window:
-            subtracts = {n: exp.Neg(this=_added(s, v)) if s == span else exp.Literal.number(0) for (s, v), n in wanted.items()}
-            branches.append(_point(keys, _end(span), subtracts).where(exp.GT(this=_end(span), expression=_start(span.offset))))
+            subtracts = {
+                n: exp.Neg(this=_added(s, v)) if s == span else exp.Literal.number(0) for (s, v), n in wanted.items()
+            }
+            branches.append(
+                _point(keys, _end(span), subtracts).where(exp.GT(this=_end(span), expression=_start(span.offset)))
+            )
     query: exp.Query = branches[0]
     for branch in branches[1:]:
         query = exp.union(query, branch, distinct=False, copy=False)
@@ -226,15 +241,23 @@ def _by_join(events: Events, aggregates: Sequence[Aggregate]) -> exp.Select:
     for moment in moments[1:]:
         points = exp.union(points, moment, distinct=False, copy=False)
     distinct = exp.select(*[column(k) for k in events.keys], column("__at")).distinct().from_("__points")
-    final = exp.select(*[column(k, "__p") for k in events.keys], exp.alias_(column("__at", "__p"), "event_time", quoted=True))
+    final = exp.select(
+        *[column(k, "__p") for k in events.keys], exp.alias_(column("__at", "__p"), "event_time", quoted=True)
+    )
     for index, aggregate in enumerate(aggregates):
         final = final.select(exp.alias_(_aggregated(aggregate, index), aggregate.name, quoted=True), copy=False)
     same = [exp.EQ(this=column(k, "__p"), expression=column(k, "__e")) for k in events.keys]
     known = exp.LTE(this=column("__available", "__e"), expression=column("__at", "__p"))
     final = final.from_(exp.alias_(exp.to_table("__moments"), "__p", table=True), copy=False)
-    final = final.join(exp.alias_(exp.to_table("__events"), "__e", table=True), on=exp.and_(*same, known), join_type="LEFT", copy=False)
+    final = final.join(
+        exp.alias_(exp.to_table("__events"), "__e", table=True), on=exp.and_(*same, known), join_type="LEFT", copy=False
+    )
     final = final.group_by(*[column(k, "__p") for k in events.keys], column("__at", "__p"), copy=False)
-    return final.with_("__events", as_=rows, copy=False).with_("__points", as_=points, copy=False).with_("__moments", as_=distinct, copy=False)
+    return (
+        final.with_("__events", as_=rows, copy=False)
+        .with_("__points", as_=points, copy=False)
+        .with_("__moments", as_=distinct, copy=False)
+    )
 
 
 def _aggregated(aggregate: Aggregate, index: int) -> exp.Expr:

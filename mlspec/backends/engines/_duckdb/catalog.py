@@ -86,7 +86,9 @@ def point(connection: Any, environment: str, address: Address, version: str) -> 
 def remove(connection: Any, environment: str, address: Address) -> None:
     """Take a public name away, and the versions of its address that nothing reachable needs."""
     table = f'"{SCHEMA}"."_pointers"'
-    found = connection.execute(f"SELECT name FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)]).fetchall()
+    found = connection.execute(
+        f"SELECT name FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)]
+    ).fetchall()
     for (name,) in found:
         connection.execute(f'DROP VIEW IF EXISTS "{environment}"."{name}"')
     connection.execute(f"DELETE FROM {table} WHERE environment = ? AND address = ?", [environment, str(address)])
@@ -96,7 +98,9 @@ def remove(connection: Any, environment: str, address: Address) -> None:
     for version in _left_behind(str(address), rows, needed, _named(connection)):
         discard(connection, version)
     if not connection.execute(f"SELECT count(*) FROM {table} WHERE environment = ?", [environment]).fetchone()[0]:
-        left = connection.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = ?", [environment]).fetchone()[0]
+        left = connection.execute(
+            "SELECT count(*) FROM duckdb_views() WHERE schema_name = ?", [environment]
+        ).fetchone()[0]
         if not left and environment != "main":
             connection.execute(f'DROP SCHEMA IF EXISTS "{environment}"')
 
@@ -106,7 +110,9 @@ def _named(connection: Any) -> set[str]:
     return {a for (a,) in connection.execute(f'SELECT DISTINCT address FROM "{SCHEMA}"."_pointers"').fetchall()}
 
 
-def _left_behind(address: str, rows: Iterable[tuple[str, str, list[str]]], needed: set[str], named: set[str]) -> list[str]:
+def _left_behind(
+    address: str, rows: Iterable[tuple[str, str, list[str]]], needed: set[str], named: set[str]
+) -> list[str]:
     """The versions of an address that nothing needs, and what only those stood on: versions of addresses that are gone."""
     owners = {version: owner for version, owner, _ in rows}
     gone = [version for version, owner in owners.items() if owner == address and version not in needed]
@@ -127,7 +133,10 @@ def _reachable(reads: Mapping[str, list[str]], start: Iterable[str]) -> set[str]
 
 def keep_results(connection: Any, environment: str, subject: str, results: Iterable[CheckResult]) -> None:
     """Keep what the checks of a subject found now."""
-    rows = [{"name": r.name, "severity": r.severity, "failed": r.failed, "total": r.total, "passed": r.passed} for r in results]
+    rows = [
+        {"name": r.name, "severity": r.severity, "failed": r.failed, "total": r.total, "passed": r.passed}
+        for r in results
+    ]
     statement = f'INSERT INTO "{SCHEMA}"."_checks" VALUES (?, ?, now(), ?)'
     connection.execute(statement, [environment, subject, json.dumps(rows)])
 

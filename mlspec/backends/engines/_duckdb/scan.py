@@ -62,7 +62,11 @@ def checked(connection: Any, address: Address, scan: Scan, root: Path) -> exp.Se
     found = {str(row[0]): str(row[1]) for row in described}
     for name, declared in scan.declared:
         if name not in found:
-            raise BackendError(f"`{address}` declares column `{name}`, which the data does not have", known_names(name, found, "column"), "missing-column")
+            raise BackendError(
+                f"`{address}` declares column `{name}`, which the data does not have",
+                known_names(name, found, "column"),
+                "missing-column",
+            )
         have = from_sql(exp.DataType.build(found[name], dialect=DIALECT))
         if scan.format != "csv" and have is not None and not _fits(have, declared):
             raise BackendError(f"column `{name}` of `{address}` is `{have}` in the data, declared as `{declared}`",

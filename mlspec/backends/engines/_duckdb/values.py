@@ -7,7 +7,17 @@ from typing import Any
 
 from mlspec.ir.columntype import ColumnType
 
-_WIDTHS = {"boolean": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8, "date": 4, "timestamp": 8, "timestamptz": 8, "decimal": 16}
+_WIDTHS = {
+    "boolean": 1,
+    "int32": 4,
+    "int64": 8,
+    "float32": 4,
+    "float64": 8,
+    "date": 4,
+    "timestamp": 8,
+    "timestamptz": 8,
+    "decimal": 16,
+}
 
 
 def width(kind: ColumnType) -> int:
