@@ -1,12 +1,15 @@
 """A plan judged: what is protected, which policies it meets, who must agree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mlspec.backends.chosen import Backends
-from mlspec.base.diag import Diagnostic, Problems
+from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Problems, problem
 from mlspec.compile.project import Compiled
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, Plan
 from mlspec.plan.impact import Team, reviews
 from mlspec.plan.policy import Rule, verdicts
@@ -26,7 +29,9 @@ def judged(plan: Plan, compiled: Compiled, backends: Backends) -> Plan:
 
 
 def _protected(change: Change) -> Diagnostic:
-    help_ = "set `protect: false` first, in a change of its own, or leave it out with `--select`"
+    help_ = (
+        "take `protect` from it first (its own field, or the list of the environment), or leave it out with `--select`"
+    )
     return Diagnostic(
         "protected", f"`{change.address}` is protected; the plan would {change.action.word} it", help=help_
     )
@@ -45,6 +50,15 @@ def _teams(compiled: Compiled) -> dict[str, Team]:
 def _notes(plan: Plan, backends: Backends) -> tuple[str, ...]:
     notes = {backends.deploys.note for c in plan.changes if c.form == "service"}
     return tuple(sorted(notes - {""}))
+
+
+def refuse_retraining(desired: DesiredState, replaced: Iterable[Address]) -> None:
+    """Raise Problems for models among what is to be made again: the same digest is the same version."""
+    for address in sorted(replaced):
+        resource = desired.get(address)
+        if resource is not None and isinstance(resource.body, Workflow) and resource.body.run_on_apply:
+            message = f"`{address}` cannot be replaced: its version is the digest of all that decides it"
+            raise problem("same-version", message, help="change something that decides it, such as a parameter")
 
 
 def refuse_unapproved(plan: Plan, approved_by: Sequence[str]) -> None:

@@ -9,15 +9,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from mlspec import show
-from mlspec.apply.artifacts import export, rendered
+from mlspec.apply.artifacts import rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
-from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends
-from mlspec.backends.port import CheckResult, LockInfo, Rows, StepRun, Tools
+from mlspec.backends.port import CheckResult, Rows, StepRun, Tools
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
+from mlspec.bookkeeping import Bookkeeping
+from mlspec.compile.gather import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.compile.question import question
@@ -26,8 +27,8 @@ from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
-from mlspec.ir.workflow import CommandStep, Workflow
-from mlspec.judge import judged, refuse_unapproved
+from mlspec.ir.workflow import Workflow
+from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.language.schema import all_schemas, kind_schema
 from mlspec.language.spec import Spec
 from mlspec.plan.change import Action, Plan
@@ -37,7 +38,7 @@ from mlspec.plan.schema import plan_schema, state_schema
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
-from mlspec.world import PORTS, chosen_backends, reality, refuse_unsupported
+from mlspec.world import bench, chosen_backends, reality, refuse_unsupported
 
 KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
 
@@ -73,12 +74,13 @@ class Ran:
     version: str = ""
 
 
-class Session:
+class Session(Bookkeeping):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
         self.root = find_root(start)
         self._asked, self._variables = environment, dict(variables or {})
+        self._backends: Backends | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,25 +92,34 @@ class Session:
 
     def close(self) -> None:
         """Let go of every backend."""
-        if "backends" in self.__dict__:
-            self.backends.close()
+        if self._backends is not None:
+            self._backends.close()
 
     # -- what the parts are made of --------------------------------------------------------------------------------------
 
     @cached_property
     def compiled(self) -> Compiled:
         """The project, compiled once."""
-        return compile_project(self.root, KINDS, self._asked, self._variables)
+        return compile_project(self.root, KINDS, self._asked, self._variables, self._content)
 
     @property
     def environment(self) -> str:
         """The environment that is worked in."""
         return self.compiled.gathered.environment
 
-    @cached_property
+    @property
     def backends(self) -> Backends:
         """The backends of the environment."""
-        return chosen_backends(self.compiled, self.root)
+        return self._backends or self._open(self.compiled.gathered)
+
+    def _open(self, gathered: Gathered) -> Backends:
+        if self._backends is None:
+            self._backends = chosen_backends(gathered, self.root)
+        return self._backends
+
+    def _content(self, gathered: Gathered, table: str) -> str:
+        """The digest of what a table holds; asked while the project is compiled, only for sources with a `table`."""
+        return self._open(gathered).engine.content(table)
 
     @cached_property
     def _physical(self) -> dict[str, str]:
@@ -119,8 +130,8 @@ class Session:
             if isinstance(r.body, Relation)
         }
 
-    def _state(self) -> tuple[State, str | None]:
-        """The recorded state and its text; a new one where there is none."""
+    def recorded(self) -> tuple[State, str | None]:
+        """The recorded state and its text; a new one, and None, where there is none yet."""
         text = self.backends.store.read()
         gathered = self.compiled.gathered
         if text is None:
@@ -155,8 +166,10 @@ class Session:
         """What would change. Writes nothing."""
         compiled = self.compiled
         refuse_unsupported(self.compiled, self.backends)
-        state, _ = self._state()
-        wish = Wish(self._chosen(select, state), self._chosen(replace, state), destroy)
+        state, _ = self.recorded()
+        again = self._chosen(replace, state)
+        refuse_retraining(compiled.desired, again)
+        wish = Wish(self._chosen(select, state), again, destroy)
         plan = make_plan(
             compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
         )
@@ -189,7 +202,7 @@ class Session:
                 f"the plan is for environment `{saved.plan.environment}`",
                 help=f"give `-e {saved.plan.environment}`",
             )
-        refuse_stale(saved.plan, self._state()[0])
+        refuse_stale(saved.plan, self.recorded()[0])
         return Planned(saved.plan, saved.desired, saved.artifacts)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
@@ -199,7 +212,7 @@ class Session:
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
         try:
-            state, text = self._state()
+            state, text = self.recorded()
             refuse_stale(planned.plan, state)
             if text is None:
                 state = replace(state, lineage=str(uuid.uuid4()))
@@ -210,9 +223,9 @@ class Session:
                 store.write(encoded, last[0])
                 last[0] = encoded
 
-            bench = self._bench(planned.desired)
+            tools = bench(planned.desired, self.backends, self.compiled)
             return apply(
-                planned.plan, planned.desired, state, bench, parallelism=parallelism, write=write, notify=on_event
+                planned.plan, planned.desired, state, tools, parallelism=parallelism, write=write, notify=on_event
             )
         finally:
             store.unlock(lock.id)
@@ -225,7 +238,7 @@ class Session:
 
     def show(self, address: str | None = None) -> Any:
         """All resources in short, or one in full."""
-        state, _ = self._state()
+        state, _ = self.recorded()
         if address is None:
             return show.listing(self.compiled, state)
         wanted = self._address(address, state)
@@ -253,7 +266,7 @@ class Session:
     def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
               limit: int = 20) -> Rows:  # fmt: skip
         """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
-        state, _ = self._state()
+        state, _ = self.recorded()
         live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
         query, reads = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
         missing = [a for a in reads if a not in live]
@@ -299,7 +312,7 @@ class Session:
     def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
         for parent in self.compiled.desired.resources[wanted].parents:
             self._need_applied(parent)
-        bench = self._bench(self.compiled.desired)
+        bench = bench(self.compiled.desired, self.backends, self.compiled)
         tools = Tools(
             bench.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), bench.lineage(body)
         )
@@ -307,7 +320,7 @@ class Session:
         return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
 
     def _need_applied(self, address: Address) -> None:
-        state, _ = self._state()
+        state, _ = self.recorded()
         record = state.get(address)
         if record is None or record.digest != self.compiled.desired.resources[address].digest:
             raise problem(
@@ -328,50 +341,6 @@ class Session:
         except UnknownName as error:
             help_ = known_names(what, (*error.known, "plan", "state"), "schema")
             raise problem("unknown-kind", f"unknown kind `{what}`", help=help_) from None
-
-    # -- state -----------------------------------------------------------------------------------------------------------
-
-    def state_list(self) -> list[dict[str, Any]]:
-        """The records in short."""
-        state, _ = self._state()
-        return [
-            {"address": str(a), "form": r.form, "owner": r.owner, "digest": r.digest[:12], **_short(r.outputs)}
-            for a, r in sorted(state.records.items())
-        ]
-
-    def state_show(self, address: str) -> dict[str, Any]:
-        """A record in full."""
-        return show.record(self._recorded(address)[1])
-
-    def state_pull(self) -> str:
-        """The state as it is stored."""
-        return encode(self._state()[0])
-
-    def state_remove(self, address: str) -> None:
-        """Forget a record; what it describes stays."""
-        lock = self.backends.store.lock("state rm")
-        try:
-            state, record = self._recorded(address)
-            self.backends.store.write(encode(state.drop(record.address)), self.backends.store.read())
-        finally:
-            self.backends.store.unlock(lock.id)
-
-    def state_unlock(self, lock_id: str) -> None:
-        """Break the lock with that id."""
-        self.backends.store.unlock(lock_id)
-
-    def state_lock(self) -> LockInfo | None:
-        """Who holds the lock."""
-        return self.backends.store.holder()
-
-    def _recorded(self, address: str) -> tuple[State, Any]:
-        state, _ = self._state()
-        found = {str(a): r for a, r in state.records.items()}
-        if address not in found:
-            raise problem(
-                "unknown-address", f"the state has no `{address}`", help=known_names(address, found, "address")
-            )
-        return state, found[address]
 
     # -- pieces ----------------------------------------------------------------------------------------------------------
 
@@ -403,23 +372,3 @@ class Session:
             resource = self.compiled.desired.resources[address]
             found.update(rendered(resource, self.backends, self._physical))
         return found
-
-    def _bench(self, desired: DesiredState) -> Bench:
-        backends = self.backends
-        physical = {
-            str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)
-        }
-        return Bench(
-            lambda: backends.engine, lambda: backends.pipelines, lambda: backends.deploys, lambda: backends.registry,
-            {p: backends.name(p) for p in PORTS}, physical, self.compiled.gathered.files.content,
-            lambda step, folder: export(step, folder, desired, backends.engine, physical),
-            lambda workflow: {str(r.address): r.digest for r in desired if r.form == "relation"} | _code(workflow),
-        )  # fmt: skip
-
-
-def _short(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {"version": outputs["version"]} if "version" in outputs else {}
-
-
-def _code(workflow: Workflow) -> dict[str, str]:
-    return {f"code:{path}": digest for s in workflow.steps if isinstance(s, CommandStep) for path, digest in s.code}

@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from mlspec.apply.artifacts import export
+from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
 from mlspec.backends.port import Place
 from mlspec.base.diag import Diagnostic, Problems
+from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
 from mlspec.ir.desired import DesiredState
-from mlspec.ir.workflow import Workflow
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import physical_name
+from mlspec.ir.workflow import CommandStep, Workflow
 from mlspec.plan.change import Estimate
 from mlspec.plan.diff import Reality
 from mlspec.state.model import State
@@ -18,9 +23,8 @@ from mlspec.state.model import State
 PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
 
 
-def chosen_backends(compiled: Compiled, root: Path) -> Backends:
+def chosen_backends(gathered: Gathered, root: Path) -> Backends:
     """The backends that the environment names, or the embedded ones."""
-    gathered = compiled.gathered
     document, project = gathered.project.document, gathered.project.spec
     chosen: Any = project.environment(gathered.environment)  # type: ignore[attr-defined]
     choices = {}
@@ -71,3 +75,25 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
     }
     models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
     return Reality(known=True, versions=versions, pointers=observed.pointers, drifted=frozenset(drifted), models=models)
+
+
+def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Bench:
+    """What an apply works with."""
+    bodies = {str(r.address): r.body for r in desired}
+    physical = {a: physical_name(a, b) for a, b in bodies.items() if isinstance(b, Relation)}
+    definitions = {str(r.address): r.digest for r in desired if r.form == "relation"}
+    return Bench(
+        lambda: backends.engine,
+        lambda: backends.pipelines,
+        lambda: backends.deploys,
+        lambda: backends.registry,
+        {p: backends.name(p) for p in PORTS},
+        physical,
+        compiled.gathered.files.content,
+        lambda step, folder: export(step, folder, desired, backends.engine, physical),
+        lambda workflow: definitions | _code(workflow),
+    )
+
+
+def _code(workflow: Workflow) -> dict[str, str]:
+    return {f"code:{path}": digest for s in workflow.steps if isinstance(s, CommandStep) for path, digest in s.code}

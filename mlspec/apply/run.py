@@ -84,7 +84,8 @@ class _Walk:
             notes: tuple[str, ...] = ()
             record = adopt(resource, before)
         else:
-            record, notes = make(resource, self.bench, lambda line: self.tell(Progress(address, line)))
+            anew = change.reason == "requested"
+            record, notes = make(resource, self.bench, lambda line: self.tell(Progress(address, line)), anew=anew)
         with self.lock:
             self.put(self.state.put(record))
         return notes

@@ -41,9 +41,9 @@ class Bench:
     lineage: Callable[[Workflow], Mapping[str, str]]
 
 
-def make(resource: Resource, bench: Bench, say: Say) -> tuple[Record, tuple[str, ...]]:
+def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> tuple[Record, tuple[str, ...]]:
     """Bring a resource about; the record of it, and notes for people. Raises BackendError."""
-    backend, outcome = _made(resource, bench, say)
+    backend, outcome = _made(resource, bench, say, anew=anew)
     body = resource.body
     record = Record(
         resource.address, resource.form, resource.digest, backend, column_digests(body),
@@ -53,10 +53,10 @@ def make(resource: Resource, bench: Bench, say: Say) -> tuple[Record, tuple[str,
     return record, outcome.notes
 
 
-def _made(resource: Resource, bench: Bench, say: Say) -> tuple[str, Outcome]:
+def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[str, Outcome]:
     match resource.body:
         case Relation() as body:
-            return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench)
+            return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench, anew=anew)
         case Workflow() as body if body.run_on_apply:
             return f"pipelines.{bench.names['pipeline_target']}", _train(body, bench, say)
         case Workflow() as body:
@@ -69,13 +69,13 @@ def _made(resource: Resource, bench: Bench, say: Say) -> tuple[str, Outcome]:
             return "", Outcome()
 
 
-def _relation(address: Address, body: Relation, bench: Bench) -> Outcome:
-    if body.scan and body.scan.snapshot and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot:
+def _relation(address: Address, body: Relation, bench: Bench, *, anew: bool) -> Outcome:
+    if body.scan and body.scan.files and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot:
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )
     version = physical_name(str(address), body)
-    size = bench.engine().build(address, body, bench.physical)
+    size = bench.engine().build(address, body, bench.physical, anew=anew)
     bench.engine().point(address, version)
     return Outcome({"version": version}, (f"{size.rows:,} rows",))
 

@@ -128,8 +128,15 @@ class SqlEngine(Backend):
         """What is there, without changing anything; nothing there is no error."""
 
     @abstractmethod
-    def build(self, address: Address, relation: Relation, physical: Physical) -> Size:
-        """Make this version, in one transaction, asserting what the relation promises; done already is done."""
+    def content(self, table: str) -> str:
+        """The digest of what a table holds that somebody else keeps, in any order of rows; empty if it is not there."""
+
+    @abstractmethod
+    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
+        """Make this version, in one transaction, asserting what the relation promises; done already is done.
+
+        With `anew` it is made again though it is there.
+        """
 
     @abstractmethod
     def point(self, address: Address, version: str) -> None:

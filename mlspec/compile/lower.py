@@ -1,6 +1,6 @@
 """Each spec is asked its three questions, parents first; the answers become the desired state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,8 +47,8 @@ class _Scope(Scope):
     def body(self, address: Address) -> Body:
         return self._lowering.resources[address].body
 
-    def specs(self, kind: str) -> Mapping[str, Any]:
-        return {a.name: b.spec for a, b in self._lowering.graph.bound.items() if a.kind == kind}
+    def table_content(self, table: str) -> str:
+        return self._lowering.content(table)
 
 
 @dataclass
@@ -56,6 +56,7 @@ class _Lowering:
     gathered: Gathered
     graph: Graph
     report: Report
+    content: Callable[[str], str]
     scopes: dict[Address, _Scope] = field(default_factory=dict)
     relations: dict[Address, Relation] = field(default_factory=dict)
     resources: dict[Address, Resource] = field(default_factory=dict)
@@ -115,9 +116,12 @@ class _Lowering:
         return chosen is not None and any(p in {str(address), address.kind} for p in chosen.protect)
 
 
-def lower(gathered: Gathered, graph: Graph, report: Report) -> DesiredState:
-    """What should exist. Problems of all specs go into the report; what depends on a broken spec is passed over."""
-    lowering = _Lowering(gathered, graph, report)
+def lower(gathered: Gathered, graph: Graph, report: Report, content: Callable[[str], str]) -> DesiredState:
+    """What should exist; `content` is the digest of what a table of somebody else holds.
+
+    Problems of all specs go into the report; what depends on a broken spec is passed over.
+    """
+    lowering = _Lowering(gathered, graph, report, content)
     broken = graph.bound.keys() - set(graph.order)
     lowering.failed.update(broken)
     for address in graph.order:

@@ -1,6 +1,6 @@
 """A project compiled for one environment: from its files to its desired state, problems and all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,19 @@ class Compiled:
 
 
 def compile_project(
-    root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any]
+    root: Path,
+    kinds: Registry[Spec],
+    environment: str | None,
+    variables: Mapping[str, Any],
+    content: Callable[[Gathered, str], str],
 ) -> Compiled:
-    """Compile everything below the root. Raises Problems with all that is wrong, phase by phase."""
+    """Compile everything below the root; `content` is the digest of what a table of the warehouse holds.
+
+    Raises Problems with all that is wrong, phase by phase.
+    """
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)
     graph = resolve(gathered.bound, gathered.broken, report)
-    desired = lower(gathered, graph, report)
+    desired = lower(gathered, graph, report, lambda table: content(gathered, table))
     report.close()
     return Compiled(gathered, graph, desired, report.warnings)

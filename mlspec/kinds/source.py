@@ -39,17 +39,13 @@ class SourceColumn(Part):
 
 
 class SourceFiles(Part):
-    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual.
-
-    `track_content: false` leaves what the files hold out of the plan: then only `mlspec run` reads them anew.
-    """
+    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual."""
 
     path: str
     format: Literal["parquet", "csv", "json"] | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     header: Bool = True
     null_values: tuple[str, ...] = ("",)
-    track_content: Bool = True
 
 
 def _files(value: Any) -> Any:
@@ -242,7 +238,7 @@ class Source(Spec):
     def _scan(self, scope: Scope) -> Scan:
         declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())
         if self.files is None:
-            return Scan(table=self.table or "", declared=declared)
+            return Scan(table=self.table or "", snapshot=scope.table_content(self.table or ""), declared=declared)
         try:
             found = scope.files.glob(self.files.path)
         except OutsideProject:
@@ -265,7 +261,7 @@ class Source(Spec):
             )
             options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false"))
         nulls = self.files.null_values if kind == "csv" else ()
-        snapshot = digest([scope.files.content(f) for f in found]) if self.files.track_content else ""
+        snapshot = digest([scope.files.content(f) for f in found])
         return Scan(kind, found, "", options, nulls, snapshot, declared)
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:

@@ -44,8 +44,8 @@ class Scope(ABC):
         """The body that a spec already lowered to, by its address."""
 
     @abstractmethod
-    def specs(self, kind: str) -> Mapping[str, Any]:
-        """All specs of a kind by name."""
+    def table_content(self, table: str) -> str:
+        """The digest of what a table of the warehouse holds that somebody else keeps; empty where it is not there."""
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """The place of a field."""

@@ -218,3 +218,35 @@ def test_state_verbs(applied: Session) -> None:
         applied.state_show("feature_view.spend")
     with pytest.raises(BackendError):
         applied.state_unlock("nobody")
+
+
+def test_replace_makes_a_table_again(applied: Session, root: Path) -> None:
+    with Session(root) as session:
+        planned = session.plan(replace=["feature_view.big"])
+        assert [(c.action.word, c.reason) for c in planned.plan.changes] == [("rebuild", "requested")]
+        [version] = [c.version for c in planned.plan.changes]
+        session.backends.engine._connect(write=True).execute(f'DELETE FROM mlspec_data."{version}"')  # type: ignore[attr-defined]
+        assert session.query("feature_view.big").rows == ()
+        assert session.apply(planned, on_event=lambda event: None).ok
+        assert len(session.query("feature_view.big").rows) == 3
+
+
+def test_a_table_of_somebody_else_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "mlspec.yaml").write_text(PROJECT, "utf-8")
+    (tmp_path / "specs.yaml").write_text(SPECS.replace("files: orders.csv", "table: raw.orders"), "utf-8")
+    with Session(tmp_path) as session:
+        raw = session.backends.engine._connect(write=True)  # type: ignore[attr-defined]
+        raw.execute('CREATE SCHEMA raw; CREATE TABLE raw.orders (customer BIGINT, "at" TIMESTAMPTZ, amount INTEGER)')
+        raw.execute("INSERT INTO raw.orders VALUES (1, '2024-01-01T00:00:00Z', 3)")
+    with Session(tmp_path) as session:
+        assert session.apply(session.plan(), on_event=lambda event: None).ok
+    with Session(tmp_path) as session:
+        assert session.plan().plan.empty
+        session.backends.engine._connect(write=True).execute(  # type: ignore[attr-defined]
+            "INSERT INTO raw.orders VALUES (1, '2024-01-02T00:00:00Z', 4)"
+        )
+    with Session(tmp_path) as session:
+        planned = session.plan()
+        assert {str(c.address) for c in planned.plan.changes} >= {"source.orders", "feature_view.spend"}
+        assert session.apply(planned, on_event=lambda event: None).ok
+        assert len(session.query("feature_view.big").rows) == 2

@@ -14,6 +14,7 @@ from mlspec.backends.engines._duckdb import catalog, scan
 from mlspec.backends.engines._duckdb.values import plain, width
 from mlspec.backends.port import Artifact, BackendError, CheckResult, Observed, Physical, Rows, Size, SqlEngine
 from mlspec.base.address import Address
+from mlspec.base.digest import digest
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
@@ -142,10 +143,24 @@ class DuckDB(SqlEngine):
         return Observed(catalog.versions(connection), catalog.pointers(connection, self.place.environment))
 
     @_explained
-    def build(self, address: Address, relation: Relation, physical: Physical) -> Size:
+    def content(self, table: str) -> str:
+        if not self.path.exists():
+            return ""
+        connection = self._connect(write=False)
+        rows = exp.select(exp.Star()).from_(exp.to_table(table, dialect=DIALECT)).sql(DIALECT)
+        try:
+            described = connection.execute(f"DESCRIBE {rows}").fetchall()
+        except Exception:  # noqa: BLE001 - it is not there, which `build` says with the name of the source
+            return ""
+        summed = f"SELECT count(*), sum(hash(r)) FROM ({rows}) AS r"  # noqa: S608 - a table's name, made by the writer
+        found = connection.execute(summed).fetchone()
+        return digest([row[:2] for row in described], str(found[0]), str(found[1]))
+
+    @_explained
+    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
         version = physical_name(str(address), relation)
         known = catalog.versions(self._connect(write=True)).get(version)
-        if known is not None:
+        if known is not None and not anew:
             return known
         scanned = (
             scan.checked(self._connect(write=True), address, relation.scan, self.place.root) if relation.scan else None

@@ -1,0 +1,134 @@
+"""Feature views of `latest` values, of `sql`, and computed `on_request`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlglot import exp
+
+from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.digest import digest
+from mlspec.ir.columntype import TIMES
+from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
+from mlspec.ir.sql.dialect import DIALECT, column, table
+from mlspec.ir.sql.pit import sql as canonical_sql
+from mlspec.kinds._views.frame import Frame, check_keys, read_source
+from mlspec.kinds._views.parts import OnRequest
+from mlspec.language.sql import Sql
+
+
+def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
+    """The relation of a view of `latest` values. Raises Problems."""
+    relation, columns, _ = read_source(frame)
+    timing = relation.timing
+    keys = tuple(frame.keys)
+    times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]
+    rows = digest("latest", relation.rows_digest, sorted(keys))
+    address = str(frame.scope.address(frame.source))
+    made = [
+        replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),), words=n)
+        for n in keys
+    ]
+    made += [
+        replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),))
+        for n in times
+        if n not in keys
+    ]
+    nodes: dict[str, Any] = {c.name: column(c.name) for c in made}
+    problems: list[Diagnostic] = []
+    for name, text in features.items():
+        try:
+            node, kind, read = frame.scope.expression(text, columns, "latest", name)
+        except Problems as error:
+            problems.extend(error.diagnostics)
+            continue
+        if name in nodes:
+            problems.append(frame.scope.error("duplicate-column", f"`{name}` is a key or a time already", "latest"))
+        nodes[name] = node
+        origins = tuple(Origin(address, n) for n in sorted(read))
+        words = columns[text].description if text in columns else ""
+        made.append(
+            Column(
+                name,
+                kind,
+                digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows),
+                origins,
+                text,
+                words,
+            )
+        )
+    if problems:
+        raise Problems(problems)
+    query = exp.select(*[exp.alias_(n, name, quoted=True) for name, n in nodes.items()]).from_(table(address))
+    unique = tuple(dict.fromkeys((*keys, *times))) if timing.event_time else keys
+    kept = Timing(
+        timing.event_time, timing.available_time, timing.tie_break, frame.boundary or Boundary.INCLUSIVE, frame.ttl
+    )
+    return Relation(canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
+
+
+def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
+    """The relation of a view of `sql`; `times` says which columns are its event time, available time and tie break."""
+    found = frame.scope.analyse(sql, "sql")
+    columns = {c.name: c for c in found.columns}
+    problems = check_keys(frame, columns, "the SQL")
+    for field in ("event_time", "available_time", "tie_break"):
+        name = times[field]
+        if name and name not in columns:
+            problems.append(
+                frame.scope.error(
+                    "unknown-column",
+                    f"the SQL has no column `{name}`",
+                    field,
+                    help=known_names(name, columns, "column"),
+                )
+            )
+        elif name and field != "tie_break" and columns[name].type.name not in TIMES:
+            problems.append(frame.scope.error("wrong-type", f"`{name}` is `{columns[name].type}`, not a time", field))
+    if not times["event_time"] and (frame.ttl or frame.boundary or times["available_time"]):
+        problems.append(frame.scope.error("missing-event-time", f"`{frame.name}` has no `event_time`, so its rows are constant", "name",
+                                    help="add `event_time`, or remove `ttl`, `boundary`, `available_time`"))  # fmt: skip
+    problems.extend(_leaks(frame, found.reads, times["available_time"]))
+    if problems:
+        raise Problems(problems)
+    keys = tuple(frame.keys)
+    timing = Timing(
+        times["event_time"],
+        times["available_time"],
+        times["tie_break"],
+        frame.boundary or Boundary.INCLUSIVE,
+        frame.ttl,
+    )
+    unique = tuple(dict.fromkeys((*keys, *(t for t in times.values() if t))))
+    return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique,
+                    unknown=found.unknown)  # fmt: skip
+
+
+def _leaks(frame: Frame, reads: tuple[str, ...], available_time: str) -> list[Diagnostic]:
+    """A source that says when its rows became known must not lose that on the way through SQL."""
+    if available_time:
+        return []
+    late = [a for a in reads if isinstance(r := frame.scope.lookup(a), tuple) and r[1].timing.available_time]
+    return [
+        frame.scope.error("missing-available-time", f"`{frame.name}` reads `{a}`, whose rows become known later than they happen", "sql",
+                    help="select when each row is known, and name that column in `available_time:`")
+        for a in late
+    ]  # fmt: skip
+
+
+def requested(frame: Frame, asked: OnRequest) -> Relation:
+    """The columns of a view computed `on_request`; it has no rows. Raises Problems."""
+    inputs = {n: Column(n, k, digest("request", n, str(k))) for n, k in asked.inputs.items()}
+    made: list[Column] = []
+    problems: list[Diagnostic] = []
+    for name, text in sorted(asked.features.items()):
+        try:
+            node, kind, read = frame.scope.expression(text, inputs, "on_request", "features", name)
+        except Problems as error:
+            problems.extend(error.diagnostics)
+            continue
+        meaning = digest(node.sql(DIALECT), [inputs[n].digest for n in sorted(read)])
+        made.append(Column(name, kind, meaning, (), node.sql(DIALECT)))
+    if problems:
+        raise Problems(problems)
+    return Relation("", tuple(made), "", Keep.VIEW)
