@@ -312,9 +312,9 @@ class Session(Bookkeeping):
     def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
         for parent in self.compiled.desired.resources[wanted].parents:
             self._need_applied(parent)
-        bench = bench(self.compiled.desired, self.backends, self.compiled)
+        work = bench(self.compiled.desired, self.backends, self.compiled)
         tools = Tools(
-            bench.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), bench.lineage(body)
+            work.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), work.lineage(body)
         )
         run = self.backends.pipelines.run(body, tools)
         return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
