@@ -15,6 +15,7 @@ from mlspec.apply.run import Applied, apply
 from mlspec.backends.chosen import Backends
 from mlspec.backends.port import CheckResult, Rows, StepRun, Tools
 from mlspec.base.address import Address
+from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.bookkeeping import Bookkeeping
@@ -310,8 +311,9 @@ class Session(Bookkeeping):
         )
 
     def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
-        for parent in self.compiled.desired.resources[wanted].parents:
-            self._need_applied(parent)
+        parents = {r.address: r.parents for r in self.compiled.desired}
+        for needed in sorted(upstream(parents, parents[wanted])):
+            self._need_applied(needed)
         work = bench(self.compiled.desired, self.backends, self.compiled)
         tools = Tools(
             work.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), work.lineage(body)
