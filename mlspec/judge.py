@@ -17,7 +17,8 @@ from mlspec.plan.policy import Rule, verdicts
 
 def judged(plan: Plan, compiled: Compiled, backends: Backends) -> Plan:
     """The plan with reviews, verdicts and notes. Raises Problems when it would delete or replace what is protected."""
-    found = [_protected(c) for c in plan.changes if c.protect and c.action in {Action.DELETE, Action.REPLACE}]
+    unwanted = {Action.DELETE, Action.REPLACE}
+    found = [_protected(c) for c in plan.changes if c.protect and c.action in unwanted and not c.address.part]
     if found:
         raise Problems(found)
     if plan.empty:

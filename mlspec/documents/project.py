@@ -21,6 +21,8 @@ class OutsideProject(Exception):
 
 def find_root(start: Path) -> Path:
     """The folder of `mlspec.yaml`: `start`, its parents, or `specs` below it. Raises Problems."""
+    if not start.is_dir():
+        raise problem("no-project", f"there is no folder `{start}`")
     start = start.resolve()
     for folder in (start, *start.parents, start / "specs"):
         if (folder / PROJECT_FILE).is_file():

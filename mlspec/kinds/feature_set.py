@@ -52,7 +52,7 @@ class FeatureSet(Spec):
 
     features: Annotated[
         tuple[Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=str), PlainSerializer(str)], ...],
-        OnChange.REPLACE,
+        OnChange.UPDATE,
         Field(min_length=1),
     ]
 

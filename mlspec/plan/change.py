@@ -78,8 +78,8 @@ class Estimate:
 class Change:
     """What would be done to one resource.
 
-    `reason` is a code for machines: `new`, `removed`, `changed`, `upstream_changed`, `metadata_changed`, `missing`,
-    `drifted`, `requested`. `causes` are chains from what was edited to this resource. `version` is the new
+    `reason` is a code for machines: `new`, `removed`, `changed`, `upstream_changed`, `content_changed` (of its files:
+    data or code), `metadata_changed`, `missing`, `drifted`, `requested`. `causes` are chains from what was edited to this resource. `version` is the new
     physical version of a relation, or the new model version.
     """
 

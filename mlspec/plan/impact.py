@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
-from mlspec.ir.relation import Relation
+from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.change import Action, Change, Impact, Review
 
@@ -28,8 +28,18 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
             chains = _relation_chains(change, resource.body, columns, known)
         else:
             chains = _plain_chains(change, resource, resources, known)
-        found.append(replace(change, causes=tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]))
+        causes = tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]
+        found.append(_own_content(replace(change, causes=causes)))
     return tuple(found)
+
+
+def _own_content(change: Change) -> Change:
+    """A change that begins here, though no field differs, is of what its files hold: data, or code."""
+    address = str(change.address)
+    begins_here = all(chain[0] == address or chain[0].startswith(f"{address}.") for chain in change.causes)
+    if change.reason != "upstream_changed" or not begins_here:
+        return change
+    return replace(change, reason="content_changed", direct=True)
 
 
 def _relation_chains(
@@ -43,17 +53,22 @@ def _relation_chains(
         if column.name not in columns:
             continue
         here = f"{address}.{column.name}"
-        chains = [(*c, here) for o in column.origins for c in known.get((o.address, o.column), [])]
+        chains = [(*c, here) for o in column.origins for c in _of(o, known)]
         if rows and not chains:
             chains = [(*c, here) for c in above]
         if not chains:
             chains = [(here,)]
         known[address, column.name] = chains
         everything.extend(chains)
-    if rows or change.reason in {"missing", "drifted", "requested"}:
+    if rows or not columns:
         known[address, ""] = [(*c, address) for c in above] or [(address,)]
         everything = everything or known[address, ""]
     return everything or [(address,)]
+
+
+def _of(origin: Origin, known: Mapping[tuple[str, str], list[Chain]]) -> list[Chain]:
+    """The chains to a column; to its relation, where that has changed as a whole."""
+    return known.get((origin.address, origin.column)) or known.get((origin.address, ""), [])
 
 
 def _plain_chains(

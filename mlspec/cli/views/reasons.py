@@ -24,6 +24,7 @@ DESTRUCTIVE = ("replace", "delete")
 _REASONS = {
     "removed": "no longer in the specs",
     "upstream_changed": "what it reads changed",
+    "content_changed": "what its files hold changed",
     "metadata_changed": "descriptions only",
     "missing": "recorded, but not there",
     "drifted": "not what was applied",
