@@ -111,7 +111,7 @@ def whole(root):
     assert actions(plan(root)) == []
     assert actions(plan(root, refresh=False)) == []
     with Session(root) as session:
-        state, desired = session._state()[0], session.compiled.desired
+        state, desired = session.recorded()[0], session.compiled.desired
         assert {str(r.address): r.digest for r in state} == {str(r.address): r.digest for r in desired}
         assert {r.address: r.parents for r in state} == {r.address: r.parents for r in desired}
         assert session.state_lock() is None
@@ -144,7 +144,7 @@ def in_order(planned, events, before, after):
 
 def parents(root, *, recorded):
     with Session(root) as session:
-        return {r.address: r.parents for r in (session._state()[0] if recorded else session.compiled.desired)}
+        return {r.address: r.parents for r in (session.recorded()[0] if recorded else session.compiled.desired)}
 
 
 @settings(
