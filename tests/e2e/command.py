@@ -38,7 +38,7 @@ def mlspec(folder: Path, *arguments: str, code: int | None = 0, **variables: str
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def lives_and_dies(folder: Path) -> None:
+def check_life(folder: Path) -> None:
     """Apply, see that nothing is left to do, destroy, see that nothing is left."""
     mlspec(folder, "apply", "--auto-approve")
     mlspec(folder, "plan", "--detailed-exitcode")

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.e2e.command import REPOSITORY, lives_and_dies, mlspec, nothing_is_left
+from tests.e2e.command import REPOSITORY, check_life, mlspec, nothing_is_left
 
 EXAMPLES = sorted(p.parent.name for p in (REPOSITORY / "examples").glob("*/mlspec.yaml"))
 
@@ -24,7 +24,7 @@ def query(folder, *arguments):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_applies_and_goes_away_again(name, tmp_path):
-    lives_and_dies(copied(name, tmp_path / name))
+    check_life(copied(name, tmp_path / name))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -109,7 +109,7 @@ class TestTwoEnvironments:
         mlspec(folder, "apply", "-e", "prod", "--auto-approve")
 
     def test_an_approval_lets_prod_build(self, folder):
-        mlspec(
+        said = mlspec(
             folder,
             "apply",
             "-e",
@@ -120,6 +120,7 @@ class TestTwoEnvironments:
             "--approved-by",
             "library_data",
         )
+        assert "Applied: " in said.out
 
     def test_a_protected_dataset_stays(self, folder):
         mlspec(folder, "apply", "-e", "prod", "--auto-approve")

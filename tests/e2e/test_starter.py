@@ -6,14 +6,14 @@ import pytest
 
 from mlspec.base.diag import Problems
 from mlspec.session import Session
-from tests.e2e.command import lives_and_dies, mlspec
+from tests.e2e.command import check_life, mlspec
 
 
 def test_the_starter_applies_at_once(tmp_path):
     said = mlspec(tmp_path, "init", "machines")
     assert "features.yaml" in said.out
     begun = time.monotonic()
-    lives_and_dies(tmp_path / "machines")
+    check_life(tmp_path / "machines")
     assert time.monotonic() - begun < 120
 
 

@@ -85,7 +85,7 @@ def instant(value):
     return dt.datetime.fromisoformat(value) if isinstance(value, str) and value[10:11] == "T" else value
 
 
-def compared(found, expected, renamed, counts=()):
+def check_answers(found, expected, renamed, counts=()):
     shown = [
         tuple(instant(row[renamed.get(c, c)]) for c in expected["columns"] if renamed.get(c, c) in row) for row in found
     ]
@@ -116,7 +116,7 @@ def test_as_of(case, tmp_path):
                           "latest": view["features"], **ttl})  # fmt: skip
         renamed |= {f: f"{view['name']}__{f}" for f in view["features"]}
     documents += dataset(tmp_path, case["spine"], [f"{v['name']}.*" for v in case["views"]])
-    compared(answers(tmp_path, documents), case["expected"], renamed)
+    check_answers(answers(tmp_path, documents), case["expected"], renamed)
 
 
 @pytest.mark.parametrize("case", of_kind("event_windows"))
@@ -152,7 +152,9 @@ def test_event_windows(case, tmp_path):
         )
     documents += dataset(tmp_path, case["queries"], ["v.*"])
     counts = [a["name"] for a in wanted if a["op"] in COUNTS]
-    compared(answers(tmp_path, documents), case["expected"], {a["name"]: f"v__{a['name']}" for a in wanted}, counts)
+    check_answers(
+        answers(tmp_path, documents), case["expected"], {a["name"]: f"v__{a['name']}" for a in wanted}, counts
+    )
 
 
 def test_every_case_runs_or_says_why_not():

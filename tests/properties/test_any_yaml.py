@@ -147,7 +147,7 @@ NASTY = (
 )  # fmt: skip
 
 
-def validated(files: dict[str, str]) -> None:
+def check_validation(files: dict[str, str]) -> None:
     """Validate a project; every diagnostic must point at a place that exists."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -174,7 +174,7 @@ SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(
 
 
 def test_the_sound_project_is_sound():
-    validated({"all.yaml": SOUND})
+    check_validation({"all.yaml": SOUND})
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "orders.csv").write_text("customer,amount,status,at\n", "utf-8")
@@ -189,7 +189,7 @@ def test_the_sound_project_is_sound():
 @given(st.lists(_documents, min_size=1, max_size=3))
 @SETTINGS
 def test_any_documents(documents):
-    validated({"x.yaml": yaml.safe_dump_all(documents, allow_unicode=True, width=10_000)})
+    check_validation({"x.yaml": yaml.safe_dump_all(documents, allow_unicode=True, width=10_000)})
 
 
 @given(st.text(max_size=60))
@@ -200,21 +200,21 @@ def test_any_documents(documents):
 @example("sql: |2\n    x\n")
 @SETTINGS
 def test_any_text(text):
-    validated({"x.yaml": text})
+    check_validation({"x.yaml": text})
 
 
 @given(st.integers(0, 2**32))
 @SETTINGS
 def test_a_sound_project_with_damaged_lines(seed):
     random_ = random.Random(seed)
-    validated({"all.yaml": _damaged(SOUND, random_)})
+    check_validation({"all.yaml": _damaged(SOUND, random_)})
 
 
 @given(st.integers(0, 2**32))
 @settings(SETTINGS, max_examples=60)
 def test_a_damaged_project_file(seed):
     random_ = random.Random(seed)
-    validated({"all.yaml": SOUND, "mlspec.yaml": _damaged(PROJECT, random_)})
+    check_validation({"all.yaml": SOUND, "mlspec.yaml": _damaged(PROJECT, random_)})
 
 
 def _damaged(text: str, random_: random.Random) -> str:

@@ -341,7 +341,7 @@ def test_a_saved_plan_is_applied_as_it_was_saved(root):
     }
 
 
-def refused(root, code):
+def check_refusal(root, code):
     with Session(root) as session, pytest.raises(Problems) as caught:
         session.apply(session.load(root / "saved.plan"), on_event=lambda _: None)
     assert [d.code for d in caught.value.diagnostics] == [code]
@@ -351,14 +351,14 @@ def test_a_stale_plan_is_refused(root):
     saved(root, RAISED)
     layered_project.write(root, [*documents(), {"kind": "team", "name": "other", "role": "platform"}])
     assert apply(root)[2].ok
-    refused(root, "stale-plan")
+    check_refusal(root, "stale-plan")
 
 
 def test_a_plan_that_was_applied_is_stale(root):
     saved(root, RAISED)
     with Session(root) as session:
         assert session.apply(session.load(root / "saved.plan"), on_event=lambda _: None).ok
-    refused(root, "stale-plan")
+    check_refusal(root, "stale-plan")
 
 
 @pytest.mark.parametrize(
@@ -369,13 +369,13 @@ def test_a_damaged_plan_is_refused(root, was, now):
     path = root / "saved.plan"
     assert was in path.read_text()
     path.write_text(path.read_text().replace(was, now, 1))
-    refused(root, "damaged-plan")
+    check_refusal(root, "damaged-plan")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "not JSON", "\0"])
 def test_what_is_no_plan_is_refused(root, text):
     (root / "saved.plan").write_text(text)
-    refused(root, "not-a-plan")
+    check_refusal(root, "not-a-plan")
 
 
 # -- two at once -------------------------------------------------------------------------------------------------------
