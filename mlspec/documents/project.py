@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from mlspec.base.diag import Report, problem
@@ -32,11 +33,25 @@ def find_root(start: Path) -> Path:
 
 
 def read_tree(root: Path, report: Report) -> tuple[Document, ...]:
-    """The documents of all YAML files below the root, in the order of their paths; hidden folders are left out."""
-    found: list[Document] = []
+    """The documents of all YAML files below the root, `mlspec.yaml` first, then in the order of their paths.
+
+    Hidden folders are left out, and what the patterns under `ignore` of `mlspec.yaml` mean: files and whole folders.
+    """
+    head = root / PROJECT_FILE
+    found = list(read_file(head, PROJECT_FILE, report)) if head.is_file() else []
+    patterns = found[0].data.get("ignore") if found else None
+    ignored = tuple(str(p) for p in patterns) if isinstance(patterns, list) else ()
     for path in _yaml_files(root):
-        found.extend(read_file(path, path.relative_to(root).as_posix(), report))
+        shown = path.relative_to(root).as_posix()
+        if path != head and not _ignored(shown, ignored):
+            found.extend(read_file(path, shown, report))
     return tuple(found)
+
+
+def _ignored(shown: str, patterns: tuple[str, ...]) -> bool:
+    parts = shown.split("/")
+    above = ["/".join(parts[: i + 1]) for i in range(len(parts))]
+    return any(fnmatch(path, pattern.rstrip("/")) for path in above for pattern in patterns)
 
 
 def _yaml_files(root: Path) -> Iterator[Path]:

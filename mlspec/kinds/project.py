@@ -1,9 +1,13 @@
 """The project: its name, its environments and what each is made with."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from mlspec import __version__
+from mlspec.base.diag import Diagnostic
+from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
 from mlspec.language.words import Name
 
@@ -37,13 +41,33 @@ class Environment(Part):
 
 
 class Project(Spec):
-    """The document in `mlspec.yaml`. `defaults` are fields for every document of a kind that does not say otherwise."""
+    """The document in `mlspec.yaml`.
+
+    `defaults` are fields for every document of a kind that does not say otherwise; `ignore` are patterns of YAML files,
+    and of whole folders, that are not mlspec's.
+    """
 
     spec_version: Literal[1]
     required_version: str = ""
+    ignore: Annotated[tuple[str, ...], OnChange.METADATA] = ()
     default_environment: Name | None = None
     environments: dict[Name, Environment] = {}
     defaults: Annotated[dict[Name, dict[str, Any]], OnChange.METADATA] = {}
+
+    def check(self, scope: Scope) -> Iterator[Diagnostic]:
+        if not self.required_version:
+            return
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - for projects that ask for a version
+
+        try:
+            wanted = SpecifierSet(self.required_version)
+        except InvalidSpecifier:
+            message = f"`{self.required_version}` does not say which versions; write `>=0.1,<0.2`"
+            yield scope.error("invalid-version", message, "required_version")
+            return
+        if not wanted.contains(__version__, prereleases=True):
+            message = f"this is mlspec {__version__}, the project wants `{self.required_version}`"
+            yield scope.error("version-mismatch", message, "required_version", help="install a version that fits")
 
     def environment(self, name: str) -> Environment:
         """An environment by name; the embedded backends where none is declared."""

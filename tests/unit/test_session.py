@@ -250,3 +250,15 @@ def test_a_table_of_somebody_else_is_watched(tmp_path: Path) -> None:
         assert {str(c.address) for c in planned.plan.changes} >= {"source.orders", "feature_view.spend"}
         assert session.apply(planned, on_event=lambda event: None).ok
         assert len(session.query("feature_view.big").rows) == 2
+
+
+def test_yaml_of_others_is_ignored(root: Path) -> None:
+    (root / "charts").mkdir()
+    (root / "charts" / "values.yaml").write_text("replicas: 2\n", "utf-8")
+    (root / "compose.yaml").write_text("services: {}\n", "utf-8")
+    with Session(root) as session, pytest.raises(Problems) as problems:
+        session.validate()
+    assert {d.code for d in problems.value.diagnostics} == {"missing-kind"}
+    (root / "mlspec.yaml").write_text(PROJECT + 'ignore: [charts, "compose*"]\n', "utf-8")
+    with Session(root) as session:
+        session.validate()
