@@ -5,6 +5,7 @@ import re
 from functools import cache
 
 import pytest
+from command import REPOSITORY, mlspec
 
 from mlspec.backends.chosen import DEPLOYS
 from mlspec.base.diag import Report
@@ -15,7 +16,6 @@ from mlspec.documents.reader import read_text
 from mlspec.language.bind import bind
 from mlspec.language.sql import Bindings
 from mlspec.session import KINDS, Session
-from tests.e2e.command import REPOSITORY, mlspec
 
 PAGES = sorted([
     *REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md"), *(REPOSITORY / "examples").rglob("*.md"),

@@ -4,8 +4,7 @@ import json
 import shutil
 
 import pytest
-
-from tests.e2e.command import REPOSITORY, check_life, mlspec, nothing_is_left
+from command import REPOSITORY, check_life, mlspec, nothing_is_left
 
 EXAMPLES = sorted(p.parent.name for p in (REPOSITORY / "examples").glob("*/mlspec.yaml"))
 

@@ -1,20 +1,16 @@
 """What `mlspec init` writes plans, applies, and goes away again."""
 
-import time
-
 import pytest
+from command import check_life, mlspec
 
 from mlspec.base.diag import Problems
 from mlspec.session import Session
-from tests.e2e.command import check_life, mlspec
 
 
 def test_the_starter_applies_at_once(tmp_path):
     said = mlspec(tmp_path, "init", "machines")
     assert "features.yaml" in said.out
-    begun = time.monotonic()
     check_life(tmp_path / "machines")
-    assert time.monotonic() - begun < 120
 
 
 def test_validating_the_starter_finds_nothing_to_mind(tmp_path):

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from tests.e2e.command import REPOSITORY
+from command import REPOSITORY
 
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
