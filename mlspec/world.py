@@ -7,7 +7,7 @@ from mlspec.apply.artifacts import export
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
-from mlspec.backends.port import Place
+from mlspec.backends.port import BackendError, Locked, Place
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
@@ -57,8 +57,14 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
 
 
 def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
-    """What is really there of what the state believes."""
-    observed = backends.engine.observe()
+    """What is really there of what the state believes. Raises Locked when an apply has the warehouse for itself."""
+    try:
+        observed = backends.engine.observe()
+    except BackendError as error:
+        holder = backends.store.holder()
+        if error.code != "warehouse-busy" or holder is None:
+            raise
+        raise Locked(holder, "wait for it to end, or plan with `--no-refresh`") from None
     drifted = set()
     for record in state:
         outputs = record.outputs

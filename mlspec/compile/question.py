@@ -1,5 +1,6 @@
 """Questions to what was applied, as canonical queries: rows of a relation, a SELECT, feature values at a time."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,6 +81,10 @@ def _values_at(
             f"`{address}` is asked by its keys at a time",
             help=f"write {wanted} --at 2013-06-01T12:00:00Z",
         )
+    try:
+        dt.datetime.fromisoformat(at)
+    except ValueError:
+        raise problem("invalid-instant", f"`{at}` is not a time", help="write `2013-06-01T12:00:00Z`") from None
     if unknown := sorted(set(keys) - set(body.keys)):
         raise problem(
             "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")

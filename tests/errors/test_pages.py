@@ -47,6 +47,7 @@ TOLD_ONLY = {
     "protected": "the tests of plans have it",
     "ragged-rows": "whether DuckDB notices by itself depends on how many lines there are",
     "repeated-key": "an option of the command line",
+    "warehouse-damaged": "a file of another program",
     "same-version": "an option of the command line",
     "saved-plan": "an option of the command line",
     "secret-missing": "needs a deployment or a training run; the tests of the local targets have it",

@@ -130,8 +130,17 @@ def test_a_bad_question(applied: Session, what: str, options: dict[str, object],
 
 
 def test_a_value_that_is_no_time(applied: Session) -> None:
-    with pytest.raises((BackendError, Problems)):
+    with pytest.raises(Problems) as problems:
         applied.query("feature_view.spend", at="yesterday", keys={"customer": "1"})
+    assert code(problems) == "invalid-instant"
+
+
+def test_a_warehouse_that_is_none(root: Path) -> None:
+    (root / ".mlspec").mkdir()
+    (root / ".mlspec" / "warehouse.duckdb").write_bytes(b"not a database" * 100)
+    with Session(root) as session, pytest.raises(BackendError) as error:
+        session.plan()
+    assert error.value.code == "warehouse-damaged"
 
 
 def test_a_question_before_apply(root: Path) -> None:

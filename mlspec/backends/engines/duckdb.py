@@ -75,8 +75,7 @@ class DuckDB(SqlEngine):
         try:
             connection = _open(duckdb, self.path, write=write)
         except duckdb.IOException as error:
-            raise BackendError(f"the warehouse `{self.settings.path}` cannot be opened: {_first_lines(str(error), 1)}",
-                               "another process holds it: wait for it to end, or plan with `--no-refresh`", "warehouse-busy") from None  # fmt: skip
+            raise self._unopened(str(error)) from None
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET autoinstall_known_extensions = false")
@@ -91,6 +90,15 @@ class DuckDB(SqlEngine):
             catalog.prepare(connection)
         self._connection, self._writable = connection, write
         return connection
+
+    def _unopened(self, said: str) -> BackendError:
+        shown = f"the warehouse `{self.settings.path}` cannot be opened: {_first_lines(said, 1)}"
+        if "not a valid DuckDB" in said:
+            advice = "put back a copy, or move the file away: the next apply builds everything anew"
+            return BackendError(shown, advice, "warehouse-damaged")
+        return BackendError(
+            shown, "another process holds it: wait for it to end, or plan with `--no-refresh`", "warehouse-busy"
+        )
 
     def _confine(self, connection: Any) -> None:
         """Let nothing that runs here reach files outside the project, or the network; it cannot be undone."""
