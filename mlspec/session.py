@@ -140,7 +140,8 @@ class Session(Bookkeeping):
         try:
             state = decode(text)
         except StateError as error:
-            raise problem(error.code, str(error), help=error.help) from None
+            help_ = self.backends.store.rescue if error.code == "state-damaged" else error.help
+            raise problem(error.code, str(error), help=help_) from None
         if (state.project, state.environment) != (gathered.project.spec.name, gathered.environment):
             message = f"the state is of project `{state.project}`, environment `{state.environment}`"
             raise problem("other-state", message, help="give each environment a state store of its own")

@@ -305,6 +305,11 @@ class Locked(BackendError):
 class StateStore(Backend):
     """Keeps the state of one environment as text: atomically, with the one before, locked across processes."""
 
+    @property
+    @abstractmethod
+    def rescue(self) -> str:
+        """How to put back the state before the last, for people."""
+
     @abstractmethod
     def read(self) -> str | None:
         """The state, or None where there is none yet."""

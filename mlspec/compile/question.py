@@ -9,6 +9,7 @@ from sqlglot import exp
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
+from mlspec.ir.columntype import INTEGERS
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.analyse import analyse, expression
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
@@ -85,6 +86,12 @@ def _values_at(
         dt.datetime.fromisoformat(at)
     except ValueError:
         raise problem("invalid-instant", f"`{at}` is not a time", help="write `2013-06-01T12:00:00Z`") from None
+    for name in body.keys:
+        kind = body.column(name)
+        if kind is not None and kind.type.name in INTEGERS and not keys[name].lstrip("+-").isdigit():
+            raise problem(
+                "invalid-value", f"`--key {name}={keys[name]}`: the key is `{kind.type}`", help="write a whole number"
+            )
     if unknown := sorted(set(keys) - set(body.keys)):
         raise problem(
             "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")

@@ -170,6 +170,8 @@ def words(spec: Spec) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _split(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, BaseModel) and type(value).__str__ is not BaseModel.__str__:
+        return str(value), {}  # a part that is written as one word
     if isinstance(value, BaseModel):
         meaning: dict[str, Any] = {}
         about: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
+from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, Impact, Review
 
 MAX_CHAINS = 12
@@ -25,26 +26,36 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
         resource = resources[change.address]
         columns = {c.name for c in change.columns if c.change != "removed"}
         if isinstance(resource.body, Relation):
-            chains = _relation_chains(change, resource.body, columns, known)
+            chains = _relation_chains(change, resource, resources, columns, known)
         else:
             chains = _plain_chains(change, resource, resources, known)
         causes = tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]
-        found.append(_own_content(replace(change, causes=causes)))
+        found.append(_own_content(replace(change, causes=causes), resource))
     return tuple(found)
 
 
-def _own_content(change: Change) -> Change:
+def _own_content(change: Change, resource: Resource) -> Change:
     """A change that begins here, though no field differs, is of what its files hold: data, or code."""
     address = str(change.address)
     begins_here = all(chain[0] == address or chain[0].startswith(f"{address}.") for chain in change.causes)
-    if change.reason != "upstream_changed" or not begins_here:
+    body = resource.body
+    has_content = (isinstance(body, Relation) and body.scan is not None) or isinstance(body, Workflow)
+    if change.reason != "upstream_changed" or not begins_here or not has_content:
         return change
     return replace(change, reason="content_changed", direct=True)
 
 
 def _relation_chains(
-    change: Change, body: Relation, columns: set[str], known: dict[tuple[str, str], list[Chain]]
+    change: Change,
+    resource: Resource,
+    resources: Mapping[Address, Resource],
+    columns: set[str],
+    known: dict[tuple[str, str], list[Chain]],
 ) -> list[Chain]:
+    body = resource.body
+    if not isinstance(body, Relation):
+        return []
+    beside = [] if change.direct else _beside(resource, body, resources, known)
     address = str(change.address)
     rows = Impact.ROW_SHAPE in change.impacts or Impact.UNKNOWN in change.impacts
     above = [c for parent in body.reads for c in known.get((parent, ""), [])]
@@ -57,13 +68,21 @@ def _relation_chains(
         if rows and not chains:
             chains = [(*c, here) for c in above]
         if not chains:
-            chains = [(here,)]
+            chains = [(*c, here) for c in beside] or [(here,)]
         known[address, column.name] = chains
         everything.extend(chains)
     if rows or not columns:
         known[address, ""] = [(*c, address) for c in above] or [(address,)]
         everything = everything or known[address, ""]
     return everything or [(address,)]
+
+
+def _beside(
+    resource: Resource, body: Relation, resources: Mapping[Address, Resource], known: dict[tuple[str, str], list[Chain]]
+) -> list[Chain]:
+    """The chains to what has changed above, other than the rows that it reads: a feature set, an entity."""
+    above = _nearest(resource, resources, {key[0] for key in known}) - set(body.reads)
+    return [c for address in sorted(above) for c in known.get((address, ""), [])]
 
 
 def _of(origin: Origin, known: Mapping[tuple[str, str], list[Chain]]) -> list[Chain]:

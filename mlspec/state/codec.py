@@ -66,9 +66,7 @@ def _plain(value: object) -> object:
 
 
 def _damaged(why: str) -> StateError:
-    return StateError(
-        f"the state is damaged: {why}", "put back an earlier copy; the file store keeps the last one as `<path>.backup`"
-    )
+    return StateError(f"the state is damaged: {why}", "put back an earlier copy")
 
 
 def _parse(text: str) -> dict[str, Any]:

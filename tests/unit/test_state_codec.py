@@ -118,7 +118,7 @@ def test_damage(text, why):
     with pytest.raises(StateError, match=why) as caught:
         decode(text)
     assert caught.value.code == "state-damaged"
-    assert ".backup" in caught.value.help
+    assert "earlier copy" in caught.value.help
     assert caught.value.message == str(caught.value)
 
 

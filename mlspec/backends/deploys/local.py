@@ -227,7 +227,11 @@ def _give_up(coming: Path, what: str) -> None:
     processes.stop(coming / "server.pid")
     log = (coming / "server.log").read_text("utf-8", "replace").splitlines()
     message = f"the server of `{coming.parent.name}` {what}: {log[-1] if log else 'it said nothing'}"
-    raise BackendError(message, f"its log is `{coming / 'server.log'}`", "server-failed")
+    raise BackendError(
+        message,
+        f"its log is `{coming / 'server.log'}`; docs/deployments.md says what files a model must hold",
+        "server-failed",
+    )
 
 
 def _take_over(bundle: Path) -> None:

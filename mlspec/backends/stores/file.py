@@ -38,6 +38,13 @@ class File(StateStore):
         self._mine = ""
 
     @property
+    def rescue(self) -> str:
+        """A command that puts the backup in the place of the state."""
+        root = self.place.root.resolve()
+        names = [p.relative_to(root) if p.is_relative_to(root) else p for p in (self._backup, self.path)]
+        return f"put back the one before the last change: `cp {names[0]} {names[1]}` in the project's folder"
+
+    @property
     def _backup(self) -> Path:
         return self.path.with_name(self.path.name + ".backup")
 
