@@ -1,0 +1,19 @@
+"""What an engine's SQL has and lacks, as a table: the algebra looks here for the formulation that it can run."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Traits:
+    """How an engine differs. `dialect` is sqlglot's name of what it reads.
+
+    `asof_join`: it joins each row with the last one at or before a moment. `lateral`: it may look up one row for each
+    other one, in the order of an index. An engine with neither gets the same answer by a running last value.
+    """
+
+    dialect: str
+    asof_join: bool = False
+    lateral: bool = False
+
+
+DUCKDB = Traits("duckdb", asof_join=True)
