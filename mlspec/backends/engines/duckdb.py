@@ -3,14 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp, parse_one
 
-from mlspec.backends.engines._duckdb import catalog, scan
+from mlspec.backends.engines._duckdb import catalog, confinement, scan
 from mlspec.backends.engines._duckdb.values import plain, width
 from mlspec.backends.port import Artifact, BackendError, CheckResult, Observed, Physical, Rows, Size, SqlEngine
 from mlspec.base.address import Address
@@ -42,6 +42,24 @@ def _explained(method: Callable[..., T]) -> Callable[..., T]:
     return wrapper
 
 
+@dataclass
+class _Held:
+    """The connection to one file: DuckDB shares a file inside a process, so all engines of a file share this too."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    connection: Any = None
+    mode: tuple[bool, bool] = (False, False)
+
+    def close(self) -> None:
+        with self.lock:
+            if self.connection is not None:
+                self.connection.close()
+                self.connection = None
+
+
+_HELD: dict[Path, _Held] = {}
+
+
 class DuckDB(SqlEngine):
     """Times are in UTC, whatever the machine thinks; definitions cannot reach files, the network or Python variables."""
 
@@ -59,15 +77,16 @@ class DuckDB(SqlEngine):
     def __init__(self, settings: Any, place: Any) -> None:
         super().__init__(settings, place)
         self.path: Path = (place.root / settings.path).resolve()
-        self.lock = threading.RLock()
-        self._connection: Any = None
-        self._writable = False
+        self._held = _HELD.setdefault(self.path, _Held())
+        self.lock = self._held.lock
 
     # -- connection ----------------------------------------------------------------------------------------------------
 
-    def _connect(self, *, write: bool) -> Any:
-        if self._connection is not None and (self._writable or not write):
-            return self._connection
+    def _connect(self, *, write: bool, outside: bool = False) -> Any:
+        """The connection; with `outside` it reaches the project's files, and may run nothing that people wrote."""
+        held = self._held
+        if held.connection is not None and (held.mode[0] or not write) and held.mode[1] == outside:
+            return held.connection
         self.close()
         import duckdb  # noqa: PLC0415 - a fifth of a second that a plan without refresh does not pay
 
@@ -76,20 +95,23 @@ class DuckDB(SqlEngine):
             connection = _open(duckdb, self.path, write=write)
         except duckdb.IOException as error:
             raise self._unopened(str(error)) from None
+        if not connection.execute("SELECT current_setting('lock_configuration')").fetchone()[0]:
+            self._configure(connection, outside=outside)
+        if write:
+            catalog.prepare(connection)
+        held.connection, held.mode = connection, (write, outside)
+        return connection
+
+    def _configure(self, connection: Any, *, outside: bool) -> None:
+        """Settings, the last of which forbids to change them."""
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET enable_progress_bar = false")
         if self.settings.memory_limit:
             connection.execute("SET memory_limit = ?", [self.settings.memory_limit])
         if self.settings.threads:
             connection.execute("SET threads = ?", [self.settings.threads])
-        if connection.execute("SELECT current_setting('enable_external_access')").fetchone()[0]:
-            self._confine(connection)
-        if write:
-            catalog.prepare(connection)
-        self._connection, self._writable = connection, write
-        return connection
+        roots = sorted({str(self.place.root), str(self.place.private), str(self.path.parent)}) if outside else []
+        confinement.confine(connection, roots)
 
     def _unopened(self, said: str) -> BackendError:
         shown = f"the warehouse `{self.settings.path}` cannot be opened: {_first_lines(said, 1)}"
@@ -100,21 +122,12 @@ class DuckDB(SqlEngine):
             shown, "another process holds it: wait for it to end, or plan with `--no-refresh`", "warehouse-busy"
         )
 
-    def _confine(self, connection: Any) -> None:
-        """Let nothing that runs here reach files outside the project, or the network; it cannot be undone."""
-        roots = sorted({str(self.place.root), str(self.place.private), str(self.path.parent)})
-        connection.execute("SET allowed_directories = ?", [roots])
-        connection.execute("SET enable_external_access = false")
-
     def close(self) -> None:
-        with self.lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._held.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        connection = self._connect(write=True)
+    def _transaction(self, *, outside: bool = False) -> Iterator[Any]:
+        connection = self._connect(write=True, outside=outside)
         connection.execute("BEGIN")
         try:
             yield connection
@@ -170,11 +183,11 @@ class DuckDB(SqlEngine):
         known = catalog.versions(self._connect(write=True)).get(version)
         if known is not None and not anew:
             return known
-        scanned = (
-            scan.checked(self._connect(write=True), address, relation.scan, self.place.root) if relation.scan else None
-        )
+        outside = relation.scan is not None and bool(relation.scan.files)
+        reader = self._connect(write=True, outside=outside)
+        scanned = scan.checked(reader, address, relation.scan, self.place.root) if relation.scan else None
         statement = self._create(address, relation, physical, scanned=scanned)
-        with self._transaction() as connection:
+        with self._transaction(outside=outside) as connection:
             catalog.discard(connection, version)
             try:
                 connection.execute(statement.sql(DIALECT))
@@ -267,7 +280,7 @@ class DuckDB(SqlEngine):
 
     @_explained
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
-        connection = self._connect(write=False)
+        connection = self._connect(write=False, outside=True)
         option = "FORMAT parquet, COMPRESSION zstd" if format == "parquet" else "FORMAT csv, HEADER true"
         target = exp.Literal.string(str(path)).sql(DIALECT)
         connection.execute(f"COPY {_table(DATA, version).sql(DIALECT)} TO {target} ({option})")
