@@ -11,7 +11,7 @@ from mlspec.compile.resolve import Graph
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, Resource
-from mlspec.ir.sql.parse import SqlProblem
+from mlspec.ir.sql.problem import SqlProblem
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Spec, costs, words
 

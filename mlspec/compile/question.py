@@ -13,8 +13,8 @@ from mlspec.ir.columntype import INTEGERS
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.analyse import analyse, expression
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
-from mlspec.ir.sql.parse import SqlProblem, SqlProblems
 from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 
 
 def question(

@@ -9,7 +9,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import Cycle, downstream, in_order
 from mlspec.base.diag import Diagnostic, Note, Report, Span, known_names
 from mlspec.documents.document import Path
-from mlspec.ir.sql.parse import SqlProblem
+from mlspec.ir.sql.problem import SqlProblem
 from mlspec.language.bind import Bound
 from mlspec.language.expectations import Quality, tables_of
 from mlspec.language.spec import Ref, Spec, queries, references

@@ -140,13 +140,14 @@ class Source(Spec):
                     ColumnType("timestamptz"),
                 )
         elif self.available_time in columns:
+            known = columns[self.available_time]
+            if problems := list(self._moments(scope, columns.get(self.event_time or ""), known.type)):
+                raise Problems(problems)
             return self.available_time, None
         else:
             node, kind, read = scope.expression(self.available_time, columns, "available_time")
-        if kind.name not in TIMES - {"date"}:
-            raise Problems(
-                [scope.error("wrong-type", f"an available time is a timestamp, this is `{kind}`", "available_time")]
-            )
+        if problems := list(self._moments(scope, columns.get(self.event_time or ""), kind)):
+            raise Problems(problems)
         if "available_time" in columns:
             raise Problems(
                 [scope.error("duplicate-column", "a column is called `available_time` already", "available_time")]
@@ -157,6 +158,19 @@ class Source(Spec):
             Column("available_time", kind, made, origins, self.available_time or "the end of the day"),
             node,
         )
+
+    def _moments(self, scope: Scope, event: Column | None, known: ColumnType) -> Iterator[Diagnostic]:
+        """Whether an available time of this type is a moment, with a zone if the event time has one."""
+        if known.name == "date":
+            help_ = f"write `{self.available_time} + INTERVAL 1 DAY`: a day is known at its end"
+            yield scope.error(
+                "date-as-moment", "an available time is a moment, this is a `date`", "available_time", help=help_
+            )
+        elif known.name not in TIMES:
+            yield scope.error("wrong-type", f"an available time is a timestamp, this is `{known}`", "available_time")
+        elif event is not None and {event.type.name, known.name} == {"timestamp", "timestamptz"}:
+            yield scope.error("naive-aware-comparison", f"the event time is `{event.type}`, the available time `{known}`",
+                              "available_time", help="one has a time zone and the other has none: declare `timezone`, or cast")  # fmt: skip
 
     def _from_query(self, scope: Scope) -> Relation:
         assert self.query is not None  # noqa: S101 - said by the caller

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlspec.base.address import Address
@@ -11,7 +12,7 @@ from mlspec.documents.project import Files
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.analyse import Analysis, analyse, expression
-from mlspec.ir.sql.parse import SqlProblem, SqlProblems
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.language.sql import Sql, place_in
 
 
@@ -70,6 +71,9 @@ class Scope(ABC):
                 raise Problems(self._diagnostic(p, sql, path) for p in error.problems) from None
             self._analysed[sql.text] = known
             self.warnings.extend(self._traps(sql, path))
+            self.warnings.extend(
+                replace(self._diagnostic(w, sql, path), severity=Severity.WARNING) for w in known.warnings
+            )
         return known
 
     def expression(

@@ -5,7 +5,7 @@ import pytest
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.analyse import Analysis, analyse
-from mlspec.ir.sql.parse import SqlProblem, SqlProblems
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 
 
 def _table(address: str, **columns: str) -> tuple[str, Relation]:

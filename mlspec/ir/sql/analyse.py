@@ -1,7 +1,7 @@
 """A query understood: its tables and columns resolved, its output typed, its lineage and digests taken."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -14,16 +14,9 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
-from mlspec.ir.sql.parse import (
-    SQLGLOT_RAISES,
-    SqlProblem,
-    SqlProblems,
-    not_understood,
-    parse,
-    parse_expression,
-    place,
-    refuse,
-)
+from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems, place, refuse
+from mlspec.ir.sql.reproducible import unordered
 from mlspec.ir.sql.soundness import columns_of, names, types, unnamed
 
 Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]
@@ -32,18 +25,23 @@ Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]
 
 @dataclass(frozen=True)
 class Analysis:
-    """`query` is canonical: every table an address in double quotes. `unknown`: digested whole, not by column."""
+    """`query` is canonical: every table an address in double quotes. `unknown`: digested whole, not by column.
+
+    `warnings` are about what may be meant; an error would have been raised.
+    """
 
     query: str
     columns: tuple[Column, ...]
     rows_digest: str
     reads: tuple[str, ...]
     unknown: bool = False
+    warnings: tuple[SqlProblem, ...] = ()
 
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
     tree = parse(text)
+    warnings = tuple(dict.fromkeys(unordered(tree, text)))
     tables = _resolve(tree, lookup)
     schema = MappingSchema({n: _schema(r) for n, (_, r) in tables.items()}, dialect=DIALECT, normalize=False)
     words = {s.alias_or_name: s.sql(DIALECT, comments=False) for s in tree.selects}
@@ -57,7 +55,7 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
     if scope is None:
         raise SqlProblems(SqlProblem("invalid-sql", "this is not a query over tables"))
     refuse(*names(typed), *types(typed))
-    return _analysis(typed, scope, tables, words)
+    return replace(_analysis(typed, scope, tables, words), warnings=warnings)
 
 
 def _analysis(

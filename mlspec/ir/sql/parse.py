@@ -2,40 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from mlspec.ir.sql.dialect import DIALECT
-
-
-@dataclass(frozen=True)
-class SqlProblem:
-    """What is wrong with a query; `start` is the offset of the place in its text, `length` how much of it is meant."""
-
-    code: str
-    message: str
-    start: int = 0
-    length: int = 1
-    label: str = ""
-    help: str = ""
-
-
-class SqlProblems(Exception):
-    """Everything found wrong with one query."""
-
-    def __init__(self, *problems: SqlProblem) -> None:
-        self.problems = problems
-        super().__init__("; ".join(p.message for p in problems))
-
-
-def refuse(*problems: SqlProblem) -> None:
-    """Raise them, if there are any."""
-    if problems:
-        raise SqlProblems(*problems)
-
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems, named, place, refuse
+from mlspec.ir.sql.reproducible import clock, unsteady
 
 SQLGLOT_RAISES = (SqlglotError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What sqlglot's optimizer is known to raise for queries that parse but mean nothing; a query is never trusted."""
@@ -46,37 +20,6 @@ _WRITES = (
     exp.Into, exp.Kill, exp.LoadData, exp.Export, exp.Install, exp.Analyze, exp.Describe, exp.Show, exp.Summarize,
     exp.Grant, exp.Comment, exp.Lock,
 )  # fmt: skip
-_CLOCK = (
-    exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime, exp.CurrentUser, exp.Rand, exp.Randn,
-    exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion,
-)  # fmt: skip
-_CLOCK_NAMES = frozenset(
-    [
-        "now",
-        "today",
-        "random",
-        "rand",
-        "uuid",
-        "gen_random_uuid",
-        "uuidv4",
-        "uuidv7",
-        "get_current_timestamp",
-        "get_current_time",
-        "transaction_timestamp",
-        "setseed",
-        "nextval",
-        "currval",
-        "current_setting",
-        "current_user",
-        "current_database",
-        "current_schema",
-        "current_schemas",
-        "txid_current",
-        "version",
-        "session_user",
-        "user",
-    ]
-)
 _FILE_NAMES = frozenset(
     [
         "glob",
@@ -181,16 +124,6 @@ def parse_expression(text: str) -> exp.Expr:
     return tree
 
 
-def place(node: exp.Expr) -> tuple[int, int]:
-    """The offset and length of the first identifier in a node, in the text that it was parsed from."""
-    for found in node.find_all(exp.Identifier, exp.Column, exp.Table, bfs=False):
-        meta = found.meta
-        if "start" in meta:
-            return int(meta["start"]), int(meta["end"]) - int(meta["start"]) + 1
-    meta = node.meta
-    return (int(meta["start"]), int(meta["end"]) - int(meta["start"]) + 1) if "start" in meta else (0, 1)
-
-
 def not_understood(error: BaseException) -> SqlProblem:
     """What sqlglot says about a query that parses but means nothing."""
     said = str(error).splitlines()[0] if isinstance(error, SqlglotError) and str(error) else ""
@@ -202,6 +135,7 @@ def not_understood(error: BaseException) -> SqlProblem:
 
 
 def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
+    yield from unsteady(tree, text)
     for node in tree.walk():
         if isinstance(node, _WRITES):
             word = _keyword(node)
@@ -225,10 +159,10 @@ def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
 
 def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
     name = (str(node.this) if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-    start, length = place(node) if "start" in node.meta else _named(node, name, text)
+    start, length = named(node, name, text)
     written = text[start : start + length].lower()
     known = {name, written}
-    if isinstance(node, _CLOCK) or known & _CLOCK_NAMES:
+    if clock(node, known):
         yield SqlProblem("not-reproducible", f"`{written}` gives another answer each time", start, length,
                          help="use the event time of the row, or a variable")  # fmt: skip
     elif (
@@ -240,17 +174,6 @@ def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
                          help="declare the data as a source")  # fmt: skip
     elif isinstance(node.parent, exp.Table) and not known & _TABLE_FUNCTIONS:
         yield SqlProblem("forbidden-sql", f"table function `{written}` is not allowed", start, length)
-
-
-def _named(node: exp.Func, name: str, text: str) -> tuple[int, int]:
-    """The place of a function that was parsed without one, by its name or by another that means the same."""
-    words = [
-        name,
-        *(n.lower() for n in type(node).sql_names()),
-        *(("today",) if isinstance(node, exp.CurrentDate) else ()),
-    ]
-    at = re.search(rf"\b({'|'.join(map(re.escape, words))})\b", text, re.IGNORECASE)
-    return (at.start(), at.end() - at.start()) if at else (0, len(text.split("\n", 1)[0]))
 
 
 def _keyword(node: exp.Expr) -> str:

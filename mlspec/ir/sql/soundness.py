@@ -8,13 +8,15 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from mlspec.base.diag import known_names
-from mlspec.ir.columntype import INTEGERS, NUMBERS, ColumnType
+from mlspec.ir.columntype import INTEGERS, NUMBERS, TIMES, ColumnType
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql
-from mlspec.ir.sql.parse import SqlProblem, place
+from mlspec.ir.sql.problem import SqlProblem, place
+from mlspec.ir.sql.reproducible import present, spoken
 
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _OF_NUMBERS = (exp.Avg, exp.Sum, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Median)
+_CHOSEN = (exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif)
 _SHORT = 40
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -164,6 +166,7 @@ def names(tree: exp.Query) -> Iterator[SqlProblem]:
 def types(tree: exp.Expr) -> Iterator[SqlProblem]:
     """Values of types that do not go together: compared, stacked by UNION, or averaged."""
     yield from _comparisons(tree)
+    yield from _mixtures(tree)
     for node in tree.find_all(*_OF_NUMBERS):
         kind = from_sql(node.this.type)
         if kind is not None and not kind.numeric and kind.name != "boolean":
@@ -178,6 +181,9 @@ def _comparisons(tree: exp.Expr) -> Iterator[SqlProblem]:
         left = from_sql(node.this.type)
         for other in _others(node):
             right = from_sql(other.type)
+            for literal, kind in ((node.this, right), (other, left)):
+                if kind is not None and kind.name in TIMES and (word := spoken(literal)):
+                    yield present(word, place(node))
             if left is None or right is None or _adapts(node.this, right) or _adapts(other, left):
                 continue
             if problem := _compared(left, right):
@@ -186,6 +192,24 @@ def _comparisons(tree: exp.Expr) -> Iterator[SqlProblem]:
                 shown = shown if len(shown) <= 2 * _SHORT else f"{shown[: 2 * _SHORT]}…"
                 yield SqlProblem(code, f"`{left}` is compared with `{right}` in `{shown}`", *place(node), help=why)
                 break
+
+
+def _mixtures(tree: exp.Expr) -> Iterator[SqlProblem]:
+    """A time with a zone and one without, where one of them is chosen, or one is taken from the other."""
+    for node in tree.find_all(*_CHOSEN, exp.Case, exp.If, exp.Sub, exp.DateDiff, exp.TimestampDiff):
+        if isinstance(node, exp.Case):
+            parts = [*(i.args.get("true") for i in node.args["ifs"]), node.args.get("default")]
+        elif isinstance(node, exp.If):
+            parts = [node.args.get("true"), node.args.get("false")]
+        else:
+            parts = [node.this, node.args.get("expression"), *node.expressions]
+        kinds = {k.name for p in parts if isinstance(p, exp.Expr) and (k := from_sql(p.type)) is not None}
+        if "timestamptz" in kinds and kinds & {"timestamp", "date"}:
+            shown = node.sql(DIALECT).replace('"', "")
+            shown = shown if len(shown) <= 2 * _SHORT else f"{shown[: 2 * _SHORT]}…"
+            naive = min(kinds & {"timestamp", "date"})
+            yield SqlProblem("naive-aware-comparison", f"`{naive}` stands beside `timestamptz` in `{shown}`", *place(node),
+                             help="one has a time zone and the other has none: declare `timezone` on the source")  # fmt: skip
 
 
 def _others(node: exp.Expr) -> list[exp.Expr]:

@@ -1,6 +1,6 @@
 """Feature views of `latest` values, of `sql`, and computed `on_request`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +85,7 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
             )
         elif name and field != "tie_break" and columns[name].type.name not in TIMES:
             problems.append(frame.scope.error("wrong-type", f"`{name}` is `{columns[name].type}`, not a time", field))
+    problems.extend(_moments(frame, columns, times))
     if not times["event_time"] and (frame.ttl or frame.boundary or times["available_time"]):
         problems.append(frame.scope.error("missing-event-time", f"`{frame.name}` has no `event_time`, so its rows are constant", "name",
                                     help="add `event_time`, or remove `ttl`, `boundary`, `available_time`"))  # fmt: skip
@@ -102,6 +103,24 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
     unique = tuple(dict.fromkeys((*keys, *(t for t in times.values() if t))))
     return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique,
                     unknown=found.unknown)  # fmt: skip
+
+
+def _moments(frame: Frame, columns: Mapping[str, Column], times: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """A day is known when it has ended, and its SQL must say so; two times that are compared have a zone both, or none."""
+    event, available = columns.get(times["event_time"]), columns.get(times["available_time"])
+    if available is not None and available.type.name == "date":
+        yield frame.scope.error("date-as-moment", f"`{available.name}` is a `date`, and a row becomes known at a moment",
+                                "available_time", help=f"select `{available.name} + INTERVAL 1 DAY`: a day is known at its end")  # fmt: skip
+    if event is not None and event.type.name == "date" and available is None:
+        yield frame.scope.error("date-as-moment", f"`{event.name}` is a `date`: its rows are known when the day has ended, and nothing says when that is",
+                                "event_time", help=f"select `{event.name} + INTERVAL 1 DAY AS known_at`, and add `available_time: known_at`")  # fmt: skip
+    if (
+        event is not None
+        and available is not None
+        and {event.type.name, available.type.name} == {"timestamp", "timestamptz"}
+    ):
+        yield frame.scope.error("naive-aware-comparison", f"`{event.name}` is `{event.type}`, `{available.name}` is `{available.type}`",
+                                "available_time", help="one has a time zone and the other has none: declare `timezone` on the source, or cast")  # fmt: skip
 
 
 def _leaks(frame: Frame, reads: tuple[str, ...], available_time: str) -> list[Diagnostic]:
