@@ -26,6 +26,7 @@ from mlspec.compile.question import question
 from mlspec.documents.project import find_root
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
+from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import Workflow
@@ -39,7 +40,7 @@ from mlspec.plan.schema import plan_schema, state_schema
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
-from mlspec.world import bench, chosen_backends, reality, refuse_unsupported
+from mlspec.world import bench, chosen_backends, look_outside, reality, refuse_unsupported
 
 KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
 
@@ -101,7 +102,7 @@ class Session(Bookkeeping):
     @cached_property
     def compiled(self) -> Compiled:
         """The project, compiled once."""
-        return compile_project(self.root, KINDS, self._asked, self._variables, self._content)
+        return compile_project(self.root, KINDS, self._asked, self._variables, self._outside)
 
     @property
     def environment(self) -> str:
@@ -118,9 +119,9 @@ class Session(Bookkeeping):
             self._backends = chosen_backends(gathered, self.root)
         return self._backends
 
-    def _content(self, gathered: Gathered, table: str) -> str:
-        """The digest of what a table holds; asked while the project is compiled, only for sources with a `table`."""
-        return self._open(gathered).engine.content(table)
+    def _outside(self, gathered: Gathered, address: str, scan: Scan) -> Seen:
+        """What a source reads, looked at while the project is compiled."""
+        return look_outside(address, scan, self._open(gathered))
 
     @cached_property
     def _physical(self) -> dict[str, str]:

@@ -7,12 +7,14 @@ from mlspec.apply.artifacts import export
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
+from mlspec.backends.outside.look import look
 from mlspec.backends.port import BackendError, Locked, Place
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
 from mlspec.ir.desired import DesiredState
+from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
@@ -34,6 +36,13 @@ def chosen_backends(gathered: Gathered, root: Path) -> Backends:
         spans = {name: document.span((*path, name)) for name in options}
         choices[port] = Choice(options.pop("type"), options, spans)
     return Backends(choices, Place(root, root / PRIVATE, gathered.environment, project.name))
+
+
+def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
+    """What a source reads: a table of the warehouse is looked at by its engine, everything else from here."""
+    if scan.table and scan.database is None:
+        return Seen(snapshot=backends.engine.content(scan.table))
+    return look(address, scan, backends.place)
 
 
 def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
@@ -98,6 +107,7 @@ def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Benc
         compiled.gathered.files.content,
         lambda step, folder: export(step, folder, desired, backends.engine, physical),
         lambda workflow: definitions | _code(workflow),
+        compiled.place,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mlspec.base.address import Address
+from mlspec.base.diag import Span
 from mlspec.plan.change import Action
 
 
@@ -34,12 +35,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A change was not made; nothing of it is recorded."""
+    """A change was not made; nothing of it is recorded. `span` is the place in the files that is meant."""
 
     address: Address
     message: str
     help: str = ""
     code: str = "backend-failed"
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

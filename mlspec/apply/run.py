@@ -66,7 +66,8 @@ class _Walk:
         try:
             notes = self._make(change)
         except BackendError as error:
-            return Failed(change.address, str(error), error.help, error.code)
+            span = self.bench.place(change.address, error.at)
+            return Failed(change.address, str(error), error.help, error.code, span)
         except OSError as error:
             return Failed(change.address, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         return Done(change.address, change.action, time.monotonic() - begin, notes)

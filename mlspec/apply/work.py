@@ -15,6 +15,7 @@ from mlspec.backends.port import (
     Tools,
 )
 from mlspec.base.address import Address
+from mlspec.base.diag import Span
 from mlspec.base.digest import digest
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
@@ -28,7 +29,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Bench:
-    """What the work is done with. `content` is the digest of a file of the project; `export` writes a dataset."""
+    """What the work is done with. `content` is the digest of a file of the project; `export` writes a dataset.
+
+    `place` is where the files say something of an address.
+    """
 
     engine: Callable[[], SqlEngine]
     pipelines: Callable[[], PipelineTarget]
@@ -39,6 +43,7 @@ class Bench:
     content: Callable[[str], str]
     export: Callable[[DatasetStep, Path], None]
     lineage: Callable[[Workflow], Mapping[str, str]]
+    place: Callable[[Address, tuple[str | int, ...]], Span | None]
 
 
 def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> tuple[Record, tuple[str, ...]]:
@@ -70,7 +75,12 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
 
 
 def _relation(address: Address, body: Relation, bench: Bench, *, anew: bool) -> Outcome:
-    if body.scan and body.scan.files and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot:
+    if (
+        body.scan
+        and body.scan.files
+        and not body.scan.store
+        and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot
+    ):
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )
@@ -123,7 +133,8 @@ def _check(body: Check, bench: Bench) -> Outcome:
     if failed:
         lines = "; ".join(told(r) for r in failed)
         raise BackendError(f"`{body.subject}` fails {len(failed)} of {len(results)} checks: {lines}",
-                           "correct the data, or let the check warn (`severity: warn`, `max_failed`)", "check-failed")  # fmt: skip
+                           "correct the data, or let the check warn (`severity: warn`, `max_failed`)", "check-failed",
+                           ("checks", results.index(failed[0])))  # fmt: skip
     warned = tuple(f"warning: {told(r)}" for r in results if not r.passed)
     return Outcome({}, (f"{len(results) - len(warned)} of {len(results)} checks passed", *warned))
 

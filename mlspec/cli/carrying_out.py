@@ -76,8 +76,9 @@ def _agreed(args: argparse.Namespace) -> bool:
 
 def _apply(session: "Session", planned: "Planned", args: argparse.Namespace) -> int:
     from mlspec.cli.views import events  # noqa: PLC0415 - start-up time
+    from mlspec.cli.views.diagnostics import Sources  # noqa: PLC0415 - as above
 
-    with events.Narrator(progress(args.no_color)) as narrator:
+    with events.Narrator(progress(args.no_color), sources=Sources(session.root)) as narrator:
         applied = session.apply(
             planned, parallelism=args.parallelism, approved_by=args.approved_by, lock_timeout=args.lock_timeout, on_event=narrator,
         )  # fmt: skip

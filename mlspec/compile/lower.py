@@ -9,6 +9,7 @@ from mlspec.base.diag import Diagnostic, Problems, Report, Severity
 from mlspec.compile.gather import Gathered
 from mlspec.compile.resolve import Graph
 from mlspec.ir.desired import DesiredState
+from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, Resource
 from mlspec.ir.sql.problem import SqlProblem
@@ -47,8 +48,8 @@ class _Scope(Scope):
     def body(self, address: Address) -> Body:
         return self._lowering.resources[address].body
 
-    def table_content(self, table: str) -> str:
-        return self._lowering.content(table)
+    def outside(self, address: str, scan: Scan) -> Seen:
+        return self._lowering.outside(address, scan)
 
 
 @dataclass
@@ -56,7 +57,7 @@ class _Lowering:
     gathered: Gathered
     graph: Graph
     report: Report
-    content: Callable[[str], str]
+    outside: Callable[[str, Scan], Seen]
     scopes: dict[Address, _Scope] = field(default_factory=dict)
     relations: dict[Address, Relation] = field(default_factory=dict)
     resources: dict[Address, Resource] = field(default_factory=dict)
@@ -116,12 +117,12 @@ class _Lowering:
         return chosen is not None and any(p in {str(address), address.kind} for p in chosen.protect)
 
 
-def lower(gathered: Gathered, graph: Graph, report: Report, content: Callable[[str], str]) -> DesiredState:
-    """What should exist; `content` is the digest of what a table of somebody else holds.
+def lower(gathered: Gathered, graph: Graph, report: Report, outside: Callable[[str, Scan], Seen]) -> DesiredState:
+    """What should exist; `outside` looks at what a source reads, by its address.
 
     Problems of all specs go into the report; what depends on a broken spec is passed over.
     """
-    lowering = _Lowering(gathered, graph, report, content)
+    lowering = _Lowering(gathered, graph, report, outside)
     broken = graph.bound.keys() - set(graph.order)
     lowering.failed.update(broken)
     for address in graph.order:

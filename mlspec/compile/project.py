@@ -13,6 +13,7 @@ from mlspec.compile.lower import lower
 from mlspec.compile.resolve import Graph, resolve
 from mlspec.documents.document import Path as FieldPath
 from mlspec.ir.desired import DesiredState
+from mlspec.ir.outside import Scan, Seen
 from mlspec.language.spec import Spec
 
 
@@ -33,21 +34,26 @@ class Compiled:
         """The place of a field of the spec that a resource comes from."""
         return self.gathered.bound[address.whole].document.span(path)
 
+    def place(self, address: Address, path: FieldPath = ()) -> Span | None:
+        """The place of a field, or of the name where it has none; nothing for what the files do not hold any more."""
+        bound = self.gathered.bound.get(address.whole)
+        return bound.document.key_span(path or ("name",)) if bound else None
+
 
 def compile_project(
     root: Path,
     kinds: Registry[Spec],
     environment: str | None,
     variables: Mapping[str, Any],
-    content: Callable[[Gathered, str], str],
+    outside: Callable[[Gathered, str, Scan], Seen],
 ) -> Compiled:
-    """Compile everything below the root; `content` is the digest of what a table of the warehouse holds.
+    """Compile everything below the root; `outside` looks at what a source reads, by its address.
 
     Raises Problems with all that is wrong, phase by phase.
     """
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)
     graph = resolve(gathered.bound, gathered.broken, report)
-    desired = lower(gathered, graph, report, lambda table: content(gathered, table))
+    desired = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
     report.close()
     return Compiled(gathered, graph, desired, report.warnings)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mlspec.ir.columntype import ColumnType
+from mlspec.ir.outside import Scan
 
 
 class Keep(StrEnum):
@@ -58,23 +59,6 @@ class Timing:
     tie_break: str = ""
     boundary: Boundary = Boundary.INCLUSIVE
     ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Rows that lie outside the engine: files of the project, or a table that somebody else keeps.
-
-    `options` are pairs of a format's options (`delimiter`, `header`); `nulls` are the texts that mean NULL.
-    `snapshot` is the digest of what the files hold; `declared` the types as they are in the files.
-    """
-
-    format: str = ""
-    files: tuple[str, ...] = ()
-    table: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    nulls: tuple[str, ...] = ()
-    snapshot: str = ""
-    declared: tuple[tuple[str, ColumnType], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.columntype import TIMES, ColumnType
-from mlspec.ir.relation import Column, Keep, Relation, Scan, Timing
+from mlspec.ir.outside import Mismatch, Scan
+from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
@@ -23,6 +24,8 @@ from mlspec.language.sql import Sql
 from mlspec.language.words import Bool, ColumnName, TimeZone, Type
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+_PACKED = (".gz", ".zst")
 
 
 def _expanded(value: Any) -> Any:
@@ -39,13 +42,24 @@ class SourceColumn(Part):
 
 
 class SourceFiles(Part):
-    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual."""
+    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual.
+
+    `hive_partitions` are the columns whose values stand in the path: `data/day=2024-01-01/part.parquet`.
+    """
 
     path: str
     format: Literal["parquet", "csv", "json"] | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     header: Bool = True
     null_values: tuple[str, ...] = ("",)
+    hive_partitions: tuple[ColumnName, ...] = ()
+
+    def said(self, name: str) -> tuple[str, str]:
+        """The format and the delimiter of a file of this name; no format where the name says none."""
+        path = PurePosixPath(name.lower())
+        suffix = PurePosixPath(path.stem).suffix if path.suffix in _PACKED else path.suffix
+        tabs = suffix == ".tsv" and "delimiter" not in self.model_fields_set
+        return self.format or _FORMATS.get(suffix, ""), "\t" if tabs else self.delimiter
 
 
 def _files(value: Any) -> Any:
@@ -70,6 +84,11 @@ class Source(Spec):
     timezone: TimeZone | None = None
     keys: tuple[ColumnName, ...] = ()
     checks: tuple[Quality, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Which of the three it is."""
+        return next(k for k in ("files", "table", "query") if getattr(self, k) is not None)
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         where = [k for k in ("files", "table", "query") if getattr(self, k) is not None]
@@ -215,7 +234,15 @@ class Source(Spec):
             raise Problems(problems)
         scan = self._scan(scope)
         by_position = [n for n, _ in scan.declared] if ("header", "false") in scan.options else []
-        identity = (scan.format, scan.table, scan.options, scan.nulls, scan.snapshot or scan.files, by_position)
+        identity = (
+            scan.format,
+            scan.table,
+            scan.options,
+            scan.nulls,
+            scan.snapshot or scan.files,
+            by_position,
+            *scan.partitions,
+        )
         rows = digest("scan", identity)
         columns = []
         select = exp.select()
@@ -250,33 +277,70 @@ class Source(Spec):
                 )
 
     def _scan(self, scope: Scope) -> Scan:
+        scan = self._wanted(scope)
+        seen = scope.outside(str(self.address), scan)
+        if seen.problems:
+            raise Problems(self._told(scope, problem) for problem in seen.problems)
+        return replace(scan, files=seen.files, tags=seen.tags, snapshot=seen.snapshot)
+
+    def _told(self, scope: Scope, wrong: Mismatch) -> Diagnostic:
+        where = ("columns", wrong.column) if wrong.column else (self.place,)
+        return scope.error(wrong.code, wrong.message, *where, key=True, help=wrong.help)
+
+    def _wanted(self, scope: Scope) -> Scan:
+        """What is to be read, before anybody looked whether it is there."""
         declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())
         if self.files is None:
-            return Scan(table=self.table or "", snapshot=scope.table_content(self.table or ""), declared=declared)
-        try:
-            found = scope.files.glob(self.files.path)
-        except OutsideProject:
-            raise Problems(
-                [scope.error("outside-project", f"`{self.files.path}` lies outside the project", "files")]
-            ) from None
-        if not found:
-            raise Problems([scope.error("missing-file", f"no file matches `{self.files.path}`", "files",
-                                        help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
-        kind = self.files.format or _FORMATS.get(PurePosixPath(found[0]).suffix.lower(), "")
+            return Scan(table=self.table or "", declared=declared)
+        found = self._found(scope, self.files.path)
+        kind, delimiter = self.files.said(found[0])
         if not kind:
             raise Problems([scope.error("unknown-format", f"the format of `{found[0]}` is not known by its name", "files",
                                         help="say `format: parquet`, `csv` or `json`")])  # fmt: skip
-        options: tuple[tuple[str, str], ...] = ()
-        if kind == "csv":
-            delimiter = (
-                "\t"
-                if found[0].endswith(".tsv") and "delimiter" not in self.files.model_fields_set
-                else self.files.delimiter
-            )
-            options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false"))
-        nulls = self.files.null_values if kind == "csv" else ()
-        snapshot = digest([scope.files.content(f) for f in found])
-        return Scan(kind, found, "", options, nulls, snapshot, declared)
+        text = kind == "csv"
+        options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false")) if text else ()
+        partitions = tuple(self.columns[n].origin or n for n in self.files.hive_partitions if n in self.columns)
+        if problems := [*self._partitions(scope, found), *self._unread(scope, kind)]:
+            raise Problems(problems)
+        content = [scope.files.content(f) for f in found]
+        snapshot = digest(content, found) if partitions else digest(content)
+        nulls = self.files.null_values if text else ()
+        return Scan(kind, found, "", options, nulls, snapshot, declared, partitions)
+
+    def _found(self, scope: Scope, path: str) -> tuple[str, ...]:
+        try:
+            found = scope.files.glob(path)
+        except OutsideProject:
+            raise Problems([scope.error("outside-project", f"`{path}` lies outside the project", "files")]) from None
+        if not found:
+            raise Problems([scope.error("missing-file", f"no file matches `{path}`", "files",
+                                        help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
+        return found
+
+    def _partitions(self, scope: Scope, found: tuple[str, ...]) -> Iterator[Diagnostic]:
+        files = self.files
+        for index, name in enumerate(files.hive_partitions if files else ()):
+            path = ("files", "hive_partitions", index)
+            if name not in self.columns:
+                help_ = known_names(name, self.columns, "column") if self.columns else ""
+                yield scope.error(
+                    "unknown-column",
+                    f"`{name}` stands in the path, but is not declared in `columns`",
+                    *path,
+                    help=help_,
+                )
+                continue
+            key = self.columns[name].origin or name
+            without = next((f for f in found if not any(p.startswith(f"{key}=") for p in f.split("/")[:-1])), None)
+            if without is not None:
+                yield scope.error("invalid-source", f"the path of `{without}` has no folder `{key}=…`", *path)
+
+    def _unread(self, scope: Scope, kind: str) -> Iterator[Diagnostic]:
+        """Options that mean nothing for the format."""
+        for name in ("delimiter", "header", "null_values"):
+            if kind != "csv" and self.files is not None and name in self.files.model_fields_set:
+                message = f"`{name}` means nothing for {kind.capitalize() if kind == 'parquet' else kind.upper()}"
+                yield scope.error("meaningless-field", message, "files", name, key=True, help="remove it")
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)

@@ -10,6 +10,7 @@ from mlspec.base.diag import Diagnostic, Note, Problems, Severity, Span
 from mlspec.documents.document import Document, Path
 from mlspec.documents.project import Files
 from mlspec.ir.columntype import ColumnType
+from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.analyse import Analysis, analyse, expression
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
@@ -45,8 +46,8 @@ class Scope(ABC):
         """The body that a spec already lowered to, by its address."""
 
     @abstractmethod
-    def table_content(self, table: str) -> str:
-        """The digest of what a table of the warehouse holds that somebody else keeps; empty where it is not there."""
+    def outside(self, address: str, scan: Scan) -> Seen:
+        """What is there of what a source reads, and whether it is as declared; no snapshot where nothing is there."""
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """The place of a field."""

@@ -98,7 +98,7 @@ pipeline: training
 gates:
   auc: {min: 0.6}
 """,
-    "orders.csv": "customer,amount,status,day,at\n1,10.5,paid,2024-01-01,2024-01-01T10:00:00Z\n",
+    "orders.csv": "customer,amount,status,day,at,order,group,end\n1,10.5,paid,2024-01-01,2024-01-01T10:00:00Z,1,a,2\n",
     "customers.csv": "customer,country,since\n1,NO,2023-01-01T00:00:00Z\n",
 }
 

@@ -130,7 +130,7 @@ class Run:
         self.planned = None
         failed = [e for e in result.failed if isinstance(e, Failed)]
         if failed:
-            raise Said([Diagnostic(e.code, e.message, help=e.help) for e in failed])
+            raise Said([Diagnostic(e.code, e.message, e.span, help=e.help) for e in failed])
 
     def save(self, session, name):
         session.save(session.plan(), self.root / name)

@@ -10,8 +10,11 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp, parse_one
 
-from mlspec.backends.engines._duckdb import catalog, confinement, scan
+from mlspec.backends.engines._duckdb import catalog
 from mlspec.backends.engines._duckdb.values import plain, width
+from mlspec.backends.outside import reader
+from mlspec.backends.outside.confinement import confine
+from mlspec.backends.outside.explain import explain
 from mlspec.backends.port import Artifact, BackendError, CheckResult, Observed, Physical, Rows, Size, SqlEngine
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
@@ -111,7 +114,7 @@ class DuckDB(SqlEngine):
         if self.settings.threads:
             connection.execute("SET threads = ?", [self.settings.threads])
         roots = sorted({str(self.place.root), str(self.place.private), str(self.path.parent)}) if outside else []
-        confinement.confine(connection, roots)
+        confine(connection, roots)
 
     def _unopened(self, said: str) -> BackendError:
         shown = f"the warehouse `{self.settings.path}` cannot be opened: {_first_lines(said, 1)}"
@@ -140,7 +143,7 @@ class DuckDB(SqlEngine):
 
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
         statement = self._create(
-            address, relation, physical, scanned=scan.query(relation.scan) if relation.scan else None
+            address, relation, physical, scanned=reader.query(relation.scan) if relation.scan else None
         )
         return Artifact(f"sql/{address.kind}/{address.name}.sql", statement.sql(DIALECT, pretty=True) + ";\n")
 
@@ -183,18 +186,13 @@ class DuckDB(SqlEngine):
         known = catalog.versions(self._connect(write=True)).get(version)
         if known is not None and not anew:
             return known
-        outside = relation.scan is not None and bool(relation.scan.files)
-        reader = self._connect(write=True, outside=outside)
-        scanned = scan.checked(reader, address, relation.scan, self.place.root) if relation.scan else None
+        outside = relation.scan is not None and (not relation.scan.table or relation.scan.database is not None)
+        near = self._connect(write=True, outside=outside)
+        scanned = reader.checked(near, address, relation.scan, self.place) if relation.scan else None
         statement = self._create(address, relation, physical, scanned=scanned)
         with self._transaction(outside=outside) as connection:
             catalog.discard(connection, version)
-            try:
-                connection.execute(statement.sql(DIALECT))
-            except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a statement
-                raise BackendError(
-                    f"`{address}` cannot be built: {_first_lines(str(error))}", _advice(str(error)), "build-failed"
-                ) from None
+            self._run(connection, address, relation, statement)
             rows = _count(connection, exp.select(exp.Count(this=exp.Star())).from_(_table(DATA, version)))
             self._assert_spine(connection, address, relation, physical, rows)
             self._assert_unique(connection, address, relation, version)
@@ -203,6 +201,17 @@ class DuckDB(SqlEngine):
                 connection, str(address), version, size, [physical[a] for a in relation.reads if a in physical]
             )
         return size
+
+    def _run(self, connection: Any, address: Address, relation: Relation, statement: exp.Create) -> None:
+        try:
+            connection.execute(statement.sql(DIALECT))
+        except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a statement
+            if relation.scan is not None:
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN")
+                explain(connection, address, relation, self.place, str(error))
+            message = f"`{address}` cannot be built: {_first_lines(str(error))}"
+            raise BackendError(message, _advice(str(error)), "build-failed") from None
 
     def _assert_spine(
         self, connection: Any, address: Address, relation: Relation, physical: Physical, rows: int
@@ -321,7 +330,7 @@ def _logical(name: str) -> str:
 
 
 def _first_lines(text: str, lines: int = 3) -> str:
-    kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("LINE ")]
+    kept = [line.strip() for line in text.splitlines() if line.strip(" ^") and not line.startswith("LINE ")]
     return " ".join(kept[:lines])
 
 

@@ -22,8 +22,10 @@ _WORTH_SAYING = 0.05
 class Narrator:
     """Tells events as they come, from any thread; a context manager, for the line that shows what is running."""
 
-    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
-        self._screen, self._clock = screen, clock
+    def __init__(
+        self, screen: Screen, clock: Callable[[], float] = time.monotonic, sources: Sources | None = None
+    ) -> None:
+        self._screen, self._clock, self._sources = screen, clock, sources or Sources()
         self._running: dict[str, tuple[str, float]] = {}
         self._quiet_since = clock()
         self._lock, self._stop = threading.Lock(), threading.Event()
@@ -51,7 +53,7 @@ class Narrator:
                 self._running.pop(address, None)
             if self._screen.interactive:
                 self._screen.status("")
-            self._screen.show(line(event, self._screen.look, alone=len(self._running) < 2))  # noqa: PLR2004 - itself
+            self._screen.show(line(event, self._screen.look, self._sources, alone=len(self._running) < 2))  # noqa: PLR2004 - itself
             self._quiet_since = self._clock()
 
     def alive(self) -> None:
@@ -70,7 +72,7 @@ class Narrator:
             self.alive()
 
 
-def line(event: Event, look: Look, *, alone: bool = True) -> str:
+def line(event: Event, look: Look, sources: Sources | None = None, *, alone: bool = True) -> str:
     """One event as text; progress names its address only where others run beside it."""
     match event:
         case Started():
@@ -86,12 +88,12 @@ def line(event: Event, look: Look, *, alone: bool = True) -> str:
         case Skipped():
             return f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} failed"
         case Failed():
-            return diagnostics.as_text([of_failure(event)], Sources(), look)
+            return diagnostics.as_text([of_failure(event)], sources or Sources(), look)
 
 
 def of_failure(failed: Failed) -> Diagnostic:
     """A failure of a change as a problem."""
-    return Diagnostic(failed.code, f"{failed.address}: {failed.message}", help=failed.help)
+    return Diagnostic(failed.code, f"{failed.address}: {failed.message}", failed.span, help=failed.help)
 
 
 def applied(done: Sequence[Done], failed: Sequence[Failed], skipped: Sequence[Skipped]) -> str:
@@ -117,6 +119,7 @@ def applied_data(done: Sequence[Done], failed: Sequence[Failed], skipped: Sequen
     return {
         "ok": not failed and not skipped,
         "done": [{"address": str(d.address), "action": d.action.word, "seconds": round(d.seconds, 3), "notes": list(d.notes)} for d in done],
-        "failed": [{"address": str(f.address), "code": f.code, "message": f.message, "help": f.help} for f in failed],
+        "failed": [{"address": str(f.address), "code": f.code, "message": f.message, "help": f.help,
+                    "place": str(f.span) if f.span else None} for f in failed],
         "skipped": [{"address": str(s.address), "because": str(s.because)} for s in skipped],
     }  # fmt: skip

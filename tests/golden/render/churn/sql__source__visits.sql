@@ -17,20 +17,35 @@ FROM (
       "pages" AS "pages"
     FROM (
       SELECT
-        CAST("customer" AS BIGINT) AS "customer",
-        CAST("day" AS DATE) AS "day",
-        CAST("pages" AS INT) AS "pages"
+        CASE
+          WHEN CONTAINS("customer", '.') OR CONTAINS(LOWER("customer"), 'e')
+          THEN ERROR('a value is no int64')
+          ELSE CAST("customer" AS BIGINT)
+        END AS "customer",
+        CASE
+          WHEN CONTAINS("day", ':')
+          THEN ERROR('a value is no date')
+          ELSE CAST("day" AS DATE)
+        END AS "day",
+        CASE
+          WHEN CONTAINS("pages", '.') OR CONTAINS(LOWER("pages"), 'e')
+          THEN ERROR('a value is no int32')
+          ELSE CAST("pages" AS INT)
+        END AS "pages"
       FROM READ_CSV(
         ['data/visits.csv'],
-        all_varchar = TRUE,
+        auto_detect = FALSE,
+        "columns" = {'customer': 'VARCHAR', 'day': 'VARCHAR', 'pages': 'VARCHAR'},
         delim = ',',
         quote = '"',
         escape = '"',
         header = TRUE,
         nullstr = [''],
+        allow_quoted_nulls = TRUE,
         strict_mode = TRUE,
         null_padding = FALSE,
-        ignore_errors = FALSE
+        ignore_errors = FALSE,
+        hive_partitioning = FALSE
       )
     ) AS scan
   ) AS rows

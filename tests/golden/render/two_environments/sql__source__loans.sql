@@ -12,21 +12,40 @@ FROM (
     "returned_at" AS "returned_at"
   FROM (
     SELECT
-      CAST("loan_id" AS BIGINT) AS "loan_id",
-      CAST("reader" AS BIGINT) AS "reader",
-      CAST("lent_at" AS TIMESTAMPTZ) AS "lent_at",
-      CAST("returned_at" AS TIMESTAMPTZ) AS "returned_at"
+      CASE
+        WHEN CONTAINS("loan_id", '.') OR CONTAINS(LOWER("loan_id"), 'e')
+        THEN ERROR('a value is no int64')
+        ELSE CAST("loan_id" AS BIGINT)
+      END AS "loan_id",
+      CASE
+        WHEN CONTAINS("reader", '.') OR CONTAINS(LOWER("reader"), 'e')
+        THEN ERROR('a value is no int64')
+        ELSE CAST("reader" AS BIGINT)
+      END AS "reader",
+      CASE
+        WHEN NOT REGEXP_MATCHES(SUBSTRING("lent_at", 12), '[A-Za-z+-]')
+        THEN ERROR('a value is no timestamptz')
+        ELSE CAST("lent_at" AS TIMESTAMPTZ)
+      END AS "lent_at",
+      CASE
+        WHEN NOT REGEXP_MATCHES(SUBSTRING("returned_at", 12), '[A-Za-z+-]')
+        THEN ERROR('a value is no timestamptz')
+        ELSE CAST("returned_at" AS TIMESTAMPTZ)
+      END AS "returned_at"
     FROM READ_CSV(
       ['data/loans.csv'],
-      all_varchar = TRUE,
+      auto_detect = FALSE,
+      "columns" = {'loan_id': 'VARCHAR', 'reader': 'VARCHAR', 'lent_at': 'VARCHAR', 'returned_at': 'VARCHAR'},
       delim = ',',
       quote = '"',
       escape = '"',
       header = TRUE,
       nullstr = [''],
+      allow_quoted_nulls = TRUE,
       strict_mode = TRUE,
       null_padding = FALSE,
-      ignore_errors = FALSE
+      ignore_errors = FALSE,
+      hive_partitioning = FALSE
     )
   ) AS scan
 ) AS made;

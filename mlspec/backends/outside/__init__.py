@@ -1,0 +1,1 @@
+"""What lies outside the warehouse, read strictly with DuckDB whatever the engine is."""

@@ -1,0 +1,51 @@
+"""A look from outside, while a plan is made: what is there and which columns it has, without reading its rows."""
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from mlspec.backends.outside.heads import groups
+from mlspec.backends.outside.local import located
+from mlspec.backends.outside.reader import mismatches, reading
+from mlspec.backends.port import BackendError, Place
+from mlspec.ir.outside import Mismatch, Scan, Seen
+
+
+class _WhenNeeded:
+    """A connection that is opened by the first question: headers of CSV files need none."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._stack = place, ExitStack()
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def execute(self, *words: Any) -> Any:
+        """Ask DuckDB."""
+        self._connection = self._connection or self._stack.enter_context(reading(self._place))
+        return self._connection.execute(*words)
+
+
+def look(address: str, scan: Scan, place: Place) -> Seen:
+    """What is there, and what does not fit the declaration; what cannot be reached is a problem among the others."""
+    try:
+        return _files(address, scan, place)
+    except BackendError as error:
+        return Seen(problems=(Mismatch(error.code, str(error), error.help),))
+
+
+def _files(address: str, scan: Scan, place: Place) -> Seen:
+    if scan.format == "json":  # without a head: looked at when its rows are read
+        return Seen(scan.files, snapshot=scan.snapshot)
+    local, files = located(scan, place)
+    with _WhenNeeded(place) as connection:
+        found = groups(connection, local, files)
+    declared = {n for n, _ in scan.declared}
+    undeclared = dict.fromkeys(n for g in found for n in g.names if n not in declared)
+    return Seen(scan.files, (), scan.snapshot, tuple(undeclared), tuple(mismatches(address, local, found)))
