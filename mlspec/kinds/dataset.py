@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from sqlglot import exp
 
-from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.diag import Diagnostic, Problems, Severity, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.relation import Column, Keep, Origin, Relation, Timing
@@ -16,6 +16,7 @@ from mlspec.ir.sql.analyse import Analysis, origins_of
 from mlspec.ir.sql.dialect import DIALECT, column
 from mlspec.ir.sql.parse import parse, parse_expression
 from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
+from mlspec.kinds._views.leaks import Leaks
 from mlspec.kinds.feature_set import Chosen, FeatureSet
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
@@ -108,6 +109,10 @@ class Dataset(Spec):
         if problems:
             raise Problems(problems)
         chosen = scope.spec(self.feature_set).chosen(scope)
+        leaks = list(Leaks(scope, labels, self.labels.label).of(chosen))
+        scope.warnings.extend(d for d in leaks if d.severity is Severity.WARNING)
+        if problems := [d for d in leaks if d.severity is Severity.ERROR]:
+            raise Problems(problems)
         joins = _Joins(self, scope, rows)
         lookups, computed = joins.plan(chosen)
         if joins.problems:

@@ -21,7 +21,7 @@ from mlspec.language.expectations import Quality, check_qualities, lower_qualiti
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Ref, Spec
 from mlspec.language.sql import Sql
-from mlspec.language.words import ColumnName, Duration
+from mlspec.language.words import Bool, ColumnName, Duration
 
 
 def _named(value: Any) -> Any:
@@ -49,6 +49,7 @@ class FeatureView(Spec):
     tie_break: Annotated[ColumnName, OnChange.REBUILD] | None = None
     boundary: Annotated[Boundary, OnChange.REBUILD] | None = None
     ttl: Annotated[Duration, OnChange.REBUILD] | None = None
+    known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
     materialize: Annotated[Literal["table", "view"], OnChange.REBUILD] = "table"
     features: dict[ColumnName, FeatureDoc] = {}
     checks: tuple[Quality, ...] = ()
@@ -122,7 +123,7 @@ class FeatureView(Spec):
 
     def _made(self, scope: Scope) -> Relation:
         ttl = self.ttl.microseconds if self.ttl else 0
-        frame = Frame(scope, self.name, self.keys(scope), self.source, self.boundary, ttl)
+        frame = Frame(scope, self.name, self.keys(scope), self.source, self.boundary, ttl, self.known_in_advance)
         if self.aggregations:
             return windowed(frame, self.aggregations, self.windows)
         if self.latest:

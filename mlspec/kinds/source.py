@@ -17,6 +17,7 @@ from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
+from mlspec.kinds._views.knowledge import in_advance, lost_available_time
 from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
@@ -81,6 +82,8 @@ class Source(Spec):
     event_time: ColumnName | None = None
     available_time: str | None = None
     tie_break: ColumnName | None = None
+    known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
+    rows: Annotated[Literal["append_only", "mutable"], OnChange.UPDATE] = "append_only"
     timezone: TimeZone | None = None
     keys: tuple[ColumnName, ...] = ()
     checks: tuple[Quality, ...] = ()
@@ -158,6 +161,8 @@ class Source(Spec):
                     exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)),
                     ColumnType("timestamptz"),
                 )
+        elif self.available_time == self.event_time:
+            return None  # known when it happens: said for those who ask, and the same as saying nothing
         elif self.available_time in columns:
             known = columns[self.available_time]
             if problems := list(self._moments(scope, columns.get(self.event_time or ""), known.type)):
@@ -194,7 +199,11 @@ class Source(Spec):
     def _from_query(self, scope: Scope) -> Relation:
         assert self.query is not None  # noqa: S101 - said by the caller
         found = scope.analyse(self.query, "query")
-        wrong = []
+        wrong: list[Diagnostic] = []
+        if not (self.available_time or self.known_in_advance):
+            wrong += lost_available_time(scope, found.reads, self.name, "query")
+        if not (self.known_in_advance or (found.reads and all(in_advance(scope, a) for a in found.reads))):
+            scope.warn(found.ahead, self.query, "query")
         for name, declared in self.columns.items():
             made = next((c for c in found.columns if c.name == name), None)
             if made is None:

@@ -1,7 +1,7 @@
 """What a kind sees of the rest while it is compiled: what it refers to, the project's files, and where things stand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -72,10 +72,12 @@ class Scope(ABC):
                 raise Problems(self._diagnostic(p, sql, path) for p in error.problems) from None
             self._analysed[sql.text] = known
             self.warnings.extend(self._traps(sql, path))
-            self.warnings.extend(
-                replace(self._diagnostic(w, sql, path), severity=Severity.WARNING) for w in known.warnings
-            )
+            self.warn(known.warnings, sql, *path)
         return known
+
+    def warn(self, problems: Iterable[SqlProblem], sql: Sql, *path: str | int) -> None:
+        """Say something of a query as warnings, at its places."""
+        self.warnings.extend(replace(self._diagnostic(p, sql, path), severity=Severity.WARNING) for p in problems)
 
     def expression(
         self, text: str, columns: Mapping[str, Column], *path: str | int

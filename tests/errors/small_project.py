@@ -31,6 +31,7 @@ columns:
   day: date
   at: timestamptz
 event_time: at
+available_time: at
 ---
 kind: source
 name: customers

@@ -12,6 +12,7 @@ from sqlglot.schema import MappingSchema
 from mlspec.base.diag import known_names
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
+from mlspec.ir.sql.ahead import looks_ahead
 from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
@@ -36,6 +37,8 @@ class Analysis:
     reads: tuple[str, ...]
     unknown: bool = False
     warnings: tuple[SqlProblem, ...] = ()
+    ahead: tuple[SqlProblem, ...] = ()
+    """Where it looks at rows later than the one it speaks about: right for what is known in advance, and for labels."""
 
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
@@ -55,7 +58,8 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
     if scope is None:
         raise SqlProblems(SqlProblem("invalid-sql", "this is not a query over tables"))
     refuse(*names(typed), *types(typed))
-    return replace(_analysis(typed, scope, tables, words), warnings=warnings)
+    ahead = tuple(dict.fromkeys(looks_ahead(typed, lambda n: n in tables and bool(tables[n][1].timing.event_time))))
+    return replace(_analysis(typed, scope, tables, words), warnings=warnings, ahead=ahead)
 
 
 def _analysis(

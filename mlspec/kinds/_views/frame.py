@@ -7,6 +7,7 @@ from typing import Any
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Boundary, Column, Relation
+from mlspec.kinds._views.knowledge import no_history
 from mlspec.language.scope import Scope
 
 
@@ -20,6 +21,7 @@ class Frame:
     source: Any
     boundary: Boundary | None
     ttl: int
+    known_in_advance: bool = False
 
 
 def check_keys(frame: Frame, columns: dict[str, Column], what: str) -> list[Diagnostic]:
@@ -50,6 +52,9 @@ def read_source(frame: Frame) -> tuple[Relation, dict[str, Column], str]:
     relation = frame.scope.relation(frame.source)
     columns = {c.name: c for c in relation.columns}
     what = f"source `{frame.source}`"
-    if problems := check_keys(frame, columns, what):
+    problems = check_keys(frame, columns, what)
+    if not frame.known_in_advance:
+        problems += no_history(frame.scope, (str(frame.scope.address(frame.source)),), frame.name, "source")
+    if problems:
         raise Problems(problems)
     return relation, columns, what

@@ -6,13 +6,16 @@ from typing import Any
 
 from sqlglot import exp
 
+from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
+from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, table
 from mlspec.ir.sql.pit import sql as canonical_sql
 from mlspec.kinds._views.frame import Frame, check_keys, read_source
+from mlspec.kinds._views.knowledge import in_advance, lost_available_time, no_history
 from mlspec.kinds._views.parts import OnRequest
 from mlspec.language.sql import Sql
 
@@ -89,13 +92,17 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
     if not times["event_time"] and (frame.ttl or frame.boundary or times["available_time"]):
         problems.append(frame.scope.error("missing-event-time", f"`{frame.name}` has no `event_time`, so its rows are constant", "name",
                                     help="add `event_time`, or remove `ttl`, `boundary`, `available_time`"))  # fmt: skip
-    problems.extend(_leaks(frame, found.reads, times["available_time"]))
+    if not times["available_time"] and not frame.known_in_advance:
+        problems.extend(lost_available_time(frame.scope, found.reads, frame.name, "sql"))
+    if not (times["available_time"] or frame.known_in_advance):
+        problems.extend(no_history(frame.scope, found.reads, frame.name, "sql"))
     if problems:
         raise Problems(problems)
+    _warn_ahead(frame, found, sql, times["event_time"])
     keys = tuple(frame.keys)
     timing = Timing(
         times["event_time"],
-        times["available_time"],
+        times["available_time"] if times["available_time"] != times["event_time"] else "",
         times["tie_break"],
         frame.boundary or Boundary.INCLUSIVE,
         frame.ttl,
@@ -123,16 +130,16 @@ def _moments(frame: Frame, columns: Mapping[str, Column], times: Mapping[str, st
                                 "available_time", help="one has a time zone and the other has none: declare `timezone` on the source, or cast")  # fmt: skip
 
 
-def _leaks(frame: Frame, reads: tuple[str, ...], available_time: str) -> list[Diagnostic]:
-    """A source that says when its rows became known must not lose that on the way through SQL."""
-    if available_time:
-        return []
-    late = [a for a in reads if isinstance(r := frame.scope.lookup(a), tuple) and r[1].timing.available_time]
-    return [
-        frame.scope.error("missing-available-time", f"`{frame.name}` reads `{a}`, whose rows become known later than they happen", "sql",
-                    help="select when each row is known, and name that column in `available_time:`")
-        for a in late
-    ]  # fmt: skip
+def _warn_ahead(frame: Frame, found: Analysis, sql: Sql, event_time: str) -> None:
+    """SQL may look at later rows only where those are known in advance."""
+    if frame.known_in_advance or (found.reads and all(in_advance(frame.scope, a) for a in found.reads)):
+        return
+    frame.scope.warn(found.ahead, sql, "sql")
+    timed = [a for a in found.reads if frame.scope.relation(Address.parse(a)).timing.event_time]
+    if timed and not event_time and not found.ahead:
+        message = f"`{frame.name}` has no `event_time`, so its rows answer at all times, also before those of `{timed[0]}` happened"
+        help_ = "add `event_time:`; if these rows are known in advance, say `known_in_advance: true`"
+        frame.scope.warnings.append(frame.scope.warning("looks-ahead", message, "sql", help=help_))
 
 
 def requested(frame: Frame, asked: OnRequest) -> Relation:
