@@ -16,7 +16,7 @@ from mlspec.ir.sql.analyse import Analysis, origins_of
 from mlspec.ir.sql.dialect import DIALECT, column
 from mlspec.ir.sql.parse import parse, parse_expression
 from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
-from mlspec.kinds._views.leaks import Leaks
+from mlspec.kinds._datasets.leaks import Leaks
 from mlspec.kinds.feature_set import Chosen, FeatureSet
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
