@@ -234,7 +234,7 @@ def test_replace_makes_a_table_again(applied: Session, root: Path) -> None:
         planned = session.plan(replace=["feature_view.big"])
         assert [(c.action.word, c.reason) for c in planned.plan.changes] == [("rebuild", "requested")]
         [version] = [c.version for c in planned.plan.changes]
-        session.backends.engine._connect(write=True).execute(f'DELETE FROM mlspec_data."{version}"')  # type: ignore[attr-defined]
+        session.backends.engine.line(write=True).execute(f'DELETE FROM mlspec_data."{version}"')  # type: ignore[attr-defined]
         assert session.query("feature_view.big").rows == ()
         assert session.apply(planned, on_event=lambda event: None).ok
         assert len(session.query("feature_view.big").rows) == 3
@@ -244,14 +244,14 @@ def test_a_table_of_somebody_else_is_watched(tmp_path: Path) -> None:
     (tmp_path / "mlspec.yaml").write_text(PROJECT, "utf-8")
     (tmp_path / "specs.yaml").write_text(SPECS.replace("files: orders.csv", "table: raw.orders"), "utf-8")
     with Session(tmp_path) as session:
-        raw = session.backends.engine._connect(write=True)  # type: ignore[attr-defined]
+        raw = session.backends.engine.line(write=True).raw  # type: ignore[attr-defined]
         raw.execute('CREATE SCHEMA raw; CREATE TABLE raw.orders (customer BIGINT, "at" TIMESTAMPTZ, amount INTEGER)')
         raw.execute("INSERT INTO raw.orders VALUES (1, '2024-01-01T00:00:00Z', 3)")
     with Session(tmp_path) as session:
         assert session.apply(session.plan(), on_event=lambda event: None).ok
     with Session(tmp_path) as session:
         assert session.plan().plan.empty
-        session.backends.engine._connect(write=True).execute(  # type: ignore[attr-defined]
+        session.backends.engine.line(write=True).execute(  # type: ignore[attr-defined]
             "INSERT INTO raw.orders VALUES (1, '2024-01-02T00:00:00Z', 4)"
         )
     with Session(tmp_path) as session:

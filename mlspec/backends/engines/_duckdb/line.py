@@ -1,0 +1,66 @@
+"""A connection to DuckDB as the furniture knows one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlglot import exp
+
+from mlspec.backends.engines._warehouse.line import Answer, Line
+from mlspec.ir.relation import Keep
+from mlspec.ir.sql.dialect import DIALECT, from_sql
+from mlspec.ir.sql.traits import DUCKDB
+
+ROWS_AT_ONCE = 50_000
+
+
+class DuckLine(Line):
+    """`raw` is what the library calls a connection."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__(DUCKDB)
+        self.raw = raw
+
+    def execute(self, statement: str) -> None:
+        self.raw.execute(statement)
+
+    def fetch(self, query: str) -> Answer:
+        cursor = self.raw.execute(query)
+        names = tuple(d[0] for d in cursor.description)
+        types = tuple(_logical(str(d[1])) for d in cursor.description)
+        return Answer(names, types, tuple(cursor.fetchall()))
+
+    @contextmanager
+    def transaction(self, about: str) -> Iterator[None]:
+        """Nobody else can write: a database has one writing process, and the engine does one thing at a time."""
+        self.raw.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.raw.execute("ROLLBACK")
+            raise
+        self.raw.execute("COMMIT")
+
+    def begin_again(self) -> None:
+        """Leave a transaction that failed for a new one, to look at what it was that failed."""
+        self.raw.execute("ROLLBACK")
+        self.raw.execute("BEGIN")
+
+    def kept(self, schema: str) -> Mapping[str, Keep]:
+        query = (
+            "SELECT table_name, 'table' FROM duckdb_tables() WHERE schema_name = ? "
+            "UNION ALL SELECT view_name, 'view' FROM duckdb_views() WHERE schema_name = ?"
+        )
+        return {name: Keep(kind) for name, kind in self.raw.execute(query, [schema, schema]).fetchall()}
+
+    def batches(self, table: exp.Table) -> Iterator[Any]:
+        query = exp.select(exp.Star()).from_(table).sql(DIALECT)
+        yield from self.raw.execute(query).to_arrow_reader(ROWS_AT_ONCE)
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+def _logical(name: str) -> str:
+    kind = from_sql(exp.DataType.build(name, dialect=DIALECT))
+    return str(kind) if kind else name.lower()

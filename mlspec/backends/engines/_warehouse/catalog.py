@@ -1,0 +1,183 @@
+"""What a warehouse keeps beside the data: which versions there are, who points to them, what checks found.
+
+Every change is in an order that an engine without transactions survives: a version is recorded last and forgotten first.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from mlspec.backends.engines._warehouse.line import Line
+from mlspec.backends.engines._warehouse.names import Names
+from mlspec.backends.engines._warehouse.trees import (
+    delete,
+    drop,
+    equals,
+    insert,
+    make_schema,
+    make_table,
+    table,
+)
+from mlspec.backends.port import CheckResult, Size
+from mlspec.base.address import Address
+from mlspec.ir.relation import Keep
+from mlspec.ir.sql.dialect import column
+
+_TABLES = {
+    "_versions": {"version": "VARCHAR", "address": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT", "reads": "VARCHAR"},
+    "_pointers": {"environment": "VARCHAR", "address": "VARCHAR", "name": "VARCHAR", "version": "VARCHAR"},
+    "_checks": {"environment": "VARCHAR", "subject": "VARCHAR", "measured_at": "TIMESTAMPTZ", "results": "VARCHAR"},
+}
+_NOT_OURS = frozenset({"main", "public", "default"})
+"""Schemas that are there before anybody makes them."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The bookkeeping of one environment."""
+
+    line: Line
+    names: Names
+
+    def prepare(self) -> None:
+        """Make the tables, if they are not there."""
+        if self.line.kept(self.names.data).keys() >= _TABLES.keys():
+            return
+        self.line.run(make_schema(self.names.data))
+        for name, columns in _TABLES.items():
+            self.line.run(make_table(table(self.names.data, name), columns))
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def versions(self) -> dict[str, Size]:
+        """The versions that are whole: recorded, and really there."""
+        kept = self.line.kept(self.names.data)
+        found = self._all("_versions", "version", "rows", "bytes") if "_versions" in kept else ()
+        return {v: Size(int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept}
+
+    def pointers(self) -> dict[str, str]:
+        """From address to version, for the public names of the environment that are really there."""
+        if "_pointers" not in self.line.kept(self.names.data):
+            return {}
+        views = self.line.kept(self.names.public)
+        found = self._all("_pointers", "address", "version", "name", environment=self.names.environment)
+        return {a: v for a, v, name in found if name in views}
+
+    def results(self, subject: str) -> tuple[CheckResult, ...]:
+        """What the checks of a subject found when they ran last."""
+        if "_checks" not in self.line.kept(self.names.data):
+            return ()
+        newest = exp.Ordered(this=column("measured_at"), desc=True, nulls_first=False)
+        query = exp.select(column("results")).from_(table(self.names.data, "_checks"))
+        query = query.where(equals(environment=self.names.environment, subject=subject)).order_by(newest).limit(1)
+        found = self.line.ask(query).rows
+        rows = _parsed(found[0][0]) if found else []
+        return tuple(CheckResult(r["name"], r["severity"], r["failed"], r["total"], r["passed"]) for r in rows)
+
+    def _all(self, name: str, *columns: str, **equal: str) -> tuple[tuple[Any, ...], ...]:
+        query = exp.select(*[column(c) for c in columns]).from_(table(self.names.data, name))
+        return self.line.ask(query.where(equals(**equal)) if equal else query).rows
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def record(self, address: str, version: str, size: Size, reads: Iterable[str]) -> None:
+        """Note that a version is whole."""
+        self.forget(version)
+        row = (version, address, size.rows, size.bytes, json.dumps(sorted(reads)))
+        self.line.run(insert(table(self.names.data, "_versions"), tuple(_TABLES["_versions"]), [row]))
+
+    def forget(self, version: str) -> None:
+        """Note that a version is not whole."""
+        self.line.run(delete(table(self.names.data, "_versions"), version=version))
+
+    def discard(self, version: str) -> None:
+        """Remove what is left of a version."""
+        self.forget(version)
+        keep = self.line.kept(self.names.data).get(self.names.fitting(version))
+        if keep is not None:
+            self.line.run(drop(keep, self.names.version(version)))
+
+    def point(self, address: Address, version: str) -> None:
+        """Let the public name mean a version; the name of two kinds at once is told apart by its kind."""
+        pointers = table(self.names.data, "_pointers")
+        rows = self._all("_pointers", "name", "address", environment=self.names.environment)
+        others = {name for name, owner in rows if owner != str(address)}
+        name = self.names.fitting(address.name)
+        if name in others:
+            name = self.names.fitting(f"{address.kind}__{address.name}")
+        if self.names.public not in _NOT_OURS:
+            self.line.run(make_schema(self.names.public))
+        self.line.let_view(table(self.names.public, name), exp.select(exp.Star()).from_(self.names.version(version)))
+        self.line.run(delete(pointers, environment=self.names.environment, address=str(address)))
+        row = (self.names.environment, str(address), name, version)
+        self.line.run(insert(pointers, tuple(_TABLES["_pointers"]), [row]))
+
+    def remove(self, address: Address) -> None:
+        """Take a public name away, and the versions of its address that nothing reachable needs."""
+        pointers = table(self.names.data, "_pointers")
+        equal = {"environment": self.names.environment, "address": str(address)}
+        for (name,) in self._all("_pointers", "name", **equal):
+            self.line.run(drop(Keep.VIEW, table(self.names.public, name)))
+        self.line.run(delete(pointers, **equal))
+        known = {v: (a, _reads(r)) for v, a, r in self._all("_versions", "version", "address", "reads")}
+        pointed = self._all("_pointers", "version", "address")
+        views = {n for n, keep in self.line.kept(self.names.data).items() if keep is Keep.VIEW}
+        standing = {v for v in known if self.names.fitting(v) in views}
+        for version in _left_behind(str(address), known, pointed, standing):
+            self.discard(version)
+        if self.names.public in _NOT_OURS or self._all("_pointers", "name", environment=self.names.environment):
+            return
+        if not self.line.kept(self.names.public):
+            self.line.drop_schema(self.names.public)
+
+    def keep_results(self, subject: str, results: Iterable[CheckResult]) -> None:
+        """Keep what the checks of a subject found now."""
+        rows = [
+            {"name": r.name, "severity": r.severity, "failed": r.failed, "total": r.total, "passed": r.passed}
+            for r in results
+        ]
+        row = (self.names.environment, subject, exp.CurrentTimestamp(), json.dumps(rows))
+        self.line.run(insert(table(self.names.data, "_checks"), tuple(_TABLES["_checks"]), [row]))
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _reads(value: Any) -> list[str]:
+    """Written as JSON; warehouses of the first release hold an array."""
+    return list(_parsed(value) or [])
+
+
+_Known = Mapping[str, tuple[str, list[str]]]
+
+
+def _left_behind(address: str, known: _Known, pointed: Iterable[tuple[Any, ...]], views: set[str]) -> list[str]:
+    """The versions of an address that nothing needs, and what only those stood on: versions of addresses that are gone.
+
+    A view that would stand on nothing goes with them; each goes before what it reads.
+    """
+    pairs = list(pointed)
+    reads = {version: below for version, (_, below) in known.items()}
+    named = {owner for _, owner in pairs}
+    needed = _reachable(reads, [version for version, _ in pairs])
+    gone = {version for version, (owner, _) in known.items() if owner == address and version not in needed}
+    below = _reachable(reads, gone) - needed - gone
+    gone |= {v for v in below if v in known and known[v][0] not in named}
+    while more := {v for v in views - needed - gone if set(reads[v]) & gone}:
+        gone |= more
+    return sorted(gone, key=lambda v: (-len(_reachable(reads, [v])), v))
+
+
+def _reachable(reads: Mapping[str, list[str]], start: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    todo = list(start)
+    while todo:
+        version = todo.pop()
+        if version not in seen:
+            seen.add(version)
+            todo.extend(reads.get(version, []))
+    return seen

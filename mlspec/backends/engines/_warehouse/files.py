@@ -1,0 +1,61 @@
+"""Files on this machine, for engines elsewhere: read as strictly as DuckDB reads them, written as it writes them."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sqlglot import exp
+
+from mlspec.backends.outside import reader
+from mlspec.backends.outside.confinement import confine
+from mlspec.backends.outside.explain import explain
+from mlspec.backends.port import BackendError, Place
+from mlspec.base.address import Address
+from mlspec.ir.outside import Scan
+from mlspec.ir.relation import Relation
+from mlspec.ir.sql.dialect import DIALECT
+
+ROWS_AT_ONCE = 50_000
+
+
+def read(address: Address, relation: Relation, scan: Scan, place: Place) -> Iterator[Any]:
+    """The rows of a scan as Arrow record batches of its declared columns, in order. Raises BackendError, also on the way."""
+    import duckdb  # noqa: PLC0415 - a fifth of a second that only a build pays
+
+    with reader.reading(place) as connection:
+        try:
+            query = reader.checked(connection, address, scan, place)
+            yield from connection.execute(query.sql(DIALECT)).to_arrow_reader(ROWS_AT_ONCE)
+        except duckdb.Error as error:
+            explain(connection, address, relation, place, str(error))
+            said = str(error).splitlines()[0]
+            raise BackendError(f"`{address}` cannot be read: {said}", code="source-unreadable") from None
+
+
+def write(batches: Iterable[Any], path: Path, kind: str) -> int:
+    """Write Arrow record batches to a file (`parquet` or `csv`) in their order; returns the number of rows."""
+    import duckdb  # noqa: PLC0415 - as above
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and only engines elsewhere need it
+
+    parts = iter(batches)
+    first = next(parts)  # there is always one, if of no rows: it says the columns
+    rows = 0
+
+    def counted() -> Iterator[Any]:
+        nonlocal rows
+        for batch in chain([first], parts):
+            rows += batch.num_rows
+            yield batch
+
+    with closing(duckdb.connect(":memory:")) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET threads = 1")  # one stream of rows, in its order
+        connection.execute("SET enable_progress_bar = false")
+        confine(connection, [str(path.parent)])
+        connection.register("exported", pa.RecordBatchReader.from_batches(first.schema, counted()))
+        option = "FORMAT parquet, COMPRESSION zstd" if kind == "parquet" else "FORMAT csv, HEADER true"
+        target = exp.Literal.string(str(path)).sql(DIALECT)
+        connection.execute(f"COPY exported TO {target} ({option})")
+    return rows

@@ -1,0 +1,269 @@
+"""What every SQL warehouse does alike: versions built and recorded, public names pointed, checks run, rows read.
+
+An engine is a subclass that says how it differs: its `traits`, how to open a `Line` (see `line.py`), what rows of a scan are,
+what its driver raises. docs/add-a-backend.md walks through one.
+"""
+
+import threading
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from sqlglot import exp, parse_one
+
+from mlspec.backends.engines._warehouse import asserts, files
+from mlspec.backends.engines._warehouse.catalog import Catalog
+from mlspec.backends.engines._warehouse.line import Line
+from mlspec.backends.engines._warehouse.names import Names
+from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
+from mlspec.backends.engines._warehouse.values import plain, width
+from mlspec.backends.port import Artifact, BackendError, CheckResult, Observed, Physical, Place, Rows, Size, SqlEngine
+from mlspec.base.address import Address
+from mlspec.ir.check import Check, Expectation
+from mlspec.ir.outside import Scan
+from mlspec.ir.relation import Keep, Relation
+from mlspec.ir.resource import physical_name
+from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.formulate import formulate, written
+from mlspec.ir.sql.traits import Traits
+
+T = TypeVar("T")
+
+
+def explained(method: Callable[..., T]) -> Callable[..., T]:
+    """One at a time; what the driver raises becomes a `BackendError` in the words of the user, never a traceback."""
+
+    @wraps(method)
+    def wrapper(self: "Warehouse", *args: Any, **kwargs: Any) -> T:
+        with self.lock:
+            try:
+                return method(self, *args, **kwargs)
+            except self.driver_errors() as error:
+                raise self.explain(error) from None
+
+    return wrapper
+
+
+class Warehouse(SqlEngine):
+    """Versions live in the schema `mlspec_data`, public names in a schema called as the environment; `prefix` goes before both."""
+
+    traits: ClassVar[Traits]
+    prefix: str = ""
+
+    def __init__(self, settings: Any, place: Place) -> None:
+        super().__init__(settings, place)
+        self.lock: Any = threading.RLock()
+        self._prepared = False
+
+    # -- how an engine differs -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def line(self, *, write: bool, outside: bool = False) -> Line | None:
+        """The open line, the same one as long as it lives; None where there is nothing yet to be read.
+
+        `outside` is asked of an engine on this machine when it is to reach the files of the project; such a line runs
+        nothing that people wrote.
+        """
+
+    @abstractmethod
+    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> exp.Query:
+        """A query of the declared columns under their own names and types, once what is there was compared with them.
+
+        Called inside the transaction of a build, with the scan of the relation. Raises BackendError.
+        """
+
+    @abstractmethod
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        """What the driver raises; asked only when something was raised."""
+
+    @abstractmethod
+    def explain(self, error: Exception) -> BackendError:
+        """What the driver raised, in a sentence or two."""
+
+    @abstractmethod
+    def fingerprint(self, line: Line, table: exp.Table) -> str:
+        """The digest of the columns and rows of a table, in any order; empty if it is not there."""
+
+    def shown(self, scan: Scan) -> exp.Query | None:
+        """What `render` shows in the place of a scan; None leaves its name."""
+        return None
+
+    def diagnose(self, line: Line, address: Address, relation: Relation, error: Exception) -> None:
+        """Raise BackendError if more can be found out about why a statement failed."""
+
+    def advice(self, error: Exception) -> str:
+        """What to do about a build that failed, if that is plain."""
+        return ""
+
+    # -- versions ------------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> Names:
+        """Where this environment keeps things."""
+        environment = self.place.environment
+        return Names(f"{self.prefix}mlspec_data", f"{self.prefix}{environment}", environment, self.traits)
+
+    def writing(self, *, outside: bool = False) -> tuple[Line, Catalog]:
+        """The line for writing, and the catalog on it, which is there."""
+        line = self.line(write=True, outside=outside)
+        assert line is not None  # noqa: S101 - there is always something to write to
+        catalog = Catalog(line, self.names)
+        if not self._prepared:
+            with line.transaction("catalog"):
+                catalog.prepare()
+            self._prepared = True
+        return line, catalog
+
+    def reading(self, *, outside: bool = False) -> Line:
+        """The line for reading. Raises BackendError where there is nothing to be read."""
+        line = self.line(write=False, outside=outside)
+        if line is None:
+            raise BackendError("the warehouse holds nothing yet", "run `mlspec apply`", "engine-failed")
+        return line
+
+    def close(self) -> None:
+        self._prepared = False
+
+    def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
+        shown = self.shown(relation.scan) if relation.scan else None
+        version = self.names.version(physical_name(str(address), relation))
+        statement = make(version, relation.keep, self._query(relation, physical, shown))
+        text = written(statement, self.traits, pretty=True) + ";\n"
+        if relation.scan and shown is None:
+            text = f"-- scan: the rows of {', '.join((*relation.scan.files, relation.scan.table)).strip(', ')}\n{text}"
+        return Artifact(f"sql/{address.kind}/{address.name}.sql", text)
+
+    def _query(self, relation: Relation, physical: Physical, scanned: exp.Query | None) -> exp.Select:
+        return typed(relation, substituted(formulate(relation, self.traits), self.names.versions(physical), scanned))
+
+    @explained
+    def observe(self) -> Observed:
+        line = self.line(write=False)
+        if line is None:
+            return Observed()
+        catalog = Catalog(line, self.names)
+        return Observed(catalog.versions(), catalog.pointers())
+
+    @explained
+    def content(self, table: str) -> str:
+        line = self.line(write=False)
+        return self.fingerprint(line, exp.to_table(table, dialect=DIALECT)) if line else ""
+
+    @explained
+    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
+        line, catalog = self.writing(outside=relation.scan is not None and not _inside(relation.scan))
+        version = physical_name(str(address), relation)
+        with line.transaction(version):
+            known = catalog.versions().get(version)
+            if known is not None and not anew:
+                return known
+            catalog.forget(version)
+            try:
+                size = self._made(line, address, relation, physical)
+            except BaseException:
+                if not self.traits.transactions:
+                    catalog.discard(version)
+                raise
+            catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
+        return size
+
+    def _made(self, line: Line, address: Address, relation: Relation, physical: Physical) -> Size:
+        """The rows of a version, as many and as much their own as the relation promises."""
+        scanned = self.scanned(line, address, relation, relation.scan) if relation.scan else None
+        made = self.names.version(physical_name(str(address), relation))
+        try:
+            self._fill(line, made, relation, self._query(relation, physical, scanned))
+        except self.driver_errors() as error:
+            self.diagnose(line, address, relation, error)
+            shown = f"`{address}` cannot be built: {self.explain(error)}"
+            raise BackendError(shown, self.advice(error), "build-failed") from None
+        rows = line.count(counted(made))
+        if relation.spine:
+            asserts.spine(line, address, substituted(_parsed(relation.spine), self.names.versions(physical)), rows)
+        asserts.unique(line, address, relation, made)
+        self.settle(line, relation, made)
+        return Size(rows, rows * sum(width(c.type) for c in relation.columns) if relation.keep is Keep.TABLE else 0)
+
+    def _fill(self, line: Line, made: exp.Table, relation: Relation, query: exp.Select) -> None:
+        """Make the table or view of a version; one that is there already is made anew."""
+        there = line.kept(self.names.data).get(made.name)
+        if relation.keep is Keep.VIEW:
+            line.let_view(made, query)
+        elif there is Keep.TABLE and self.traits.views_pin:
+            line.run(exp.TruncateTable(expressions=[made.copy()]))
+            columns = [exp.to_identifier(n, quoted=True) for n in relation.names]
+            line.run(exp.Insert(this=exp.Schema(this=made.copy(), expressions=columns), expression=query))
+        else:
+            if there is not None:
+                line.run(drop(there, made))
+            line.run(make(made, relation.keep, query))
+
+    def settle(self, line: Line, relation: Relation, made: exp.Table) -> None:
+        """What makes a new table fast to read: indexes, statistics; in the transaction of its build."""
+
+    @explained
+    def point(self, address: Address, version: str) -> None:
+        line, catalog = self.writing()
+        with line.transaction("catalog"):
+            catalog.point(address, version)
+
+    @explained
+    def remove(self, address: Address) -> None:
+        if self.line(write=False) is None:
+            return
+        line, catalog = self.writing()
+        with line.transaction("catalog"):
+            catalog.remove(address)
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    @explained
+    def check(self, check: Check, physical: Physical) -> tuple[CheckResult, ...]:
+        line, catalog = self.writing()
+        results = tuple(self._expect(line, e, physical) for e in check.expectations)
+        with line.transaction("catalog"):
+            catalog.keep_results(check.subject, results)
+        return results
+
+    def _expect(self, line: Line, expected: Expectation, physical: Physical) -> CheckResult:
+        query = substituted(_parsed(expected.query), self.names.versions(physical))
+        failed, total = (int(v or 0) for v in line.ask(query).rows[0])
+        passed = failed == 0 or (total > 0 and failed / total <= expected.max_failed)
+        sample = None
+        if not passed and expected.sample:
+            sample = self.rows(expected.sample, physical, asserts.SAMPLE_ROWS)
+        return CheckResult(expected.name, expected.severity, failed, total, passed, sample)
+
+    @explained
+    def results(self, subject: str) -> tuple[CheckResult, ...]:
+        line = self.line(write=False)
+        return Catalog(line, self.names).results(subject) if line else ()
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @explained
+    def rows(self, query: str, physical: Physical, limit: int = 0) -> Rows:
+        line = self.reading()
+        tree = substituted(_parsed(query), self.names.versions(physical))
+        if limit:
+            tree = exp.select(exp.Star()).from_(tree.subquery("asked")).limit(limit)
+        found = line.ask(tree)
+        return Rows(found.names, found.types, tuple(tuple(plain(v) for v in row) for row in found.rows))
+
+    @explained
+    def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
+        line = self.reading()
+        return files.write(line.batches(self.names.version(version)), path, format)
+
+
+def _inside(scan: Scan) -> bool:
+    """Whether it reads a table of this warehouse."""
+    return bool(scan.table) and scan.database is None
+
+
+def _parsed(query: str) -> exp.Query:
+    tree = parse_one(query, dialect=DIALECT)
+    assert isinstance(tree, exp.Query)  # noqa: S101 - canonical
+    return tree
