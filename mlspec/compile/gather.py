@@ -11,6 +11,7 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.documents.document import Document
+from mlspec.documents.each import each
 from mlspec.documents.overlay import Values, overlay, substitute
 from mlspec.documents.project import PROJECT_FILE, Files, read_tree
 from mlspec.language.bind import Bound, bind
@@ -51,10 +52,11 @@ def gather(
         report.add(Diagnostic("unknown-variable", f"environment `{name}` has no variable `{unknown}`", head.span(("environments", name)),
                               help=known_names(unknown, declared, "variable")))  # fmt: skip
     values = Values(name, {**declared, **variables}, dict(os.environ))
-    prepared = [_prepare(d, head, name) for d in documents]
+    made = {id(d): (d,) if d is head else each(d, report) for d in documents}
+    prepared = [_prepare(one, head, name) for d in documents for one in made[id(d)]]
     _overrides_used(head, name, prepared, chosen, report)
     found: dict[Address, Bound] = {}
-    broken: set[Address] = set()
+    broken = {Address(_said(d, kinds).kind, "") for d in documents if not made[id(d)]}
     project: Bound | None = None
     for document in prepared:
         one = _bind(substitute(document, values, report), kinds, files, values, report)

@@ -74,6 +74,10 @@ def _lookup(match: re.Match[str], document: Document, path: Path, values: Values
     if inside == "environment":
         return values.environment
     name = _NAME.fullmatch(inside)
+    if inside == "each":
+        message, help_ = "`${each}` stands in no document with `for_each`", "add `for_each:`, or write the value"
+        report.add(Diagnostic("unknown-variable", message, span, help=help_))
+        return match[0]
     if name is None:
         help_ = "`${vars.name}`, `${env.NAME}` and `${environment}` are what there is"
         report.add(Diagnostic("unknown-variable", f"`{match[0]}` means nothing", span, help=help_))

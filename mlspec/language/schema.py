@@ -3,8 +3,10 @@
 from typing import Any
 
 from mlspec.base.registry import Registry
+from mlspec.documents.each import FOR_EACH
 from mlspec.language.spec import Spec
 
+PROJECT = "project"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -14,7 +16,31 @@ def kind_schema(kinds: Registry[Spec], name: str) -> dict[str, Any]:
     schema = kind.model_json_schema(by_alias=True, mode="validation", ref_template="#/$defs/{model}")
     schema["properties"] = {"kind": {"const": name}, **schema["properties"]}
     schema["required"] = ["kind", *schema.get("required", [])]
+    if name != PROJECT:
+        _for_each(schema)
     return {"$schema": DRAFT, **schema}
+
+
+def _for_each(schema: dict[str, Any]) -> None:
+    """A document with `for_each` may leave its other fields to the entries."""
+    entry = {
+        "type": ["object", "null"],
+        "propertyNames": {"enum": [p for p in schema["properties"] if p not in {"kind", "name"}]},
+    }
+    names = {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    entries = {"type": "object", "propertyNames": names["items"], "additionalProperties": entry, "minProperties": 1}
+    schema["properties"][FOR_EACH] = {
+        "description": "One document for each entry, called `name_entry`",
+        "anyOf": [entries, names],
+    }
+    required = schema.pop("required")
+    schema["if"] = {"required": [FOR_EACH]}
+    schema["then"], schema["else"] = {"required": ["kind", "name"]}, {"required": required}
 
 
 def all_schemas(kinds: Registry[Spec]) -> dict[str, Any]:
