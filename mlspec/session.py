@@ -271,15 +271,15 @@ class Session(Bookkeeping):
         """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
         state, _ = self.recorded()
         live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
-        query, reads = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
-        missing = [a for a in reads if a not in live]
+        asked = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
+        missing = [a for a in asked.reads if a not in live]
         if missing:
             raise problem(
                 "not-applied",
                 f"`{missing[0]}` has not been applied in environment `{self.environment}`",
                 help="run `mlspec apply`",
             )
-        return self.backends.engine.rows(query, live, limit)
+        return self.backends.engine.rows(asked, live, limit)
 
     def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
         """Train a model by hand, or run the checks of a source or a feature view, on what was applied."""

@@ -18,7 +18,7 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Span
 from mlspec.base.digest import digest
 from mlspec.ir.check import Check
-from mlspec.ir.relation import Relation
+from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
@@ -87,7 +87,8 @@ def _relation(address: Address, body: Relation, bench: Bench, *, anew: bool) -> 
     version = physical_name(str(address), body)
     size = bench.engine().build(address, body, bench.physical, anew=anew)
     bench.engine().point(address, version)
-    return Outcome({"version": version}, (f"{size.rows:,} rows",))
+    computed = body.windows is not None and body.keep is Keep.VIEW
+    return Outcome({"version": version}, () if computed else (f"{size.rows:,} rows",))
 
 
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:

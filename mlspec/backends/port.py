@@ -164,8 +164,8 @@ class SqlEngine(Backend):
         """The newest kept results of the checks of a subject."""
 
     @abstractmethod
-    def rows(self, query: str, physical: Physical, limit: int = 0) -> Rows:
-        """Answer a canonical query over addresses; read only."""
+    def rows(self, asked: Relation, physical: Physical, limit: int = 0) -> Rows:
+        """The rows of a relation that is not kept, over addresses; read only."""
 
     @abstractmethod
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002

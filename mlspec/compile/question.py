@@ -10,23 +10,23 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
 from mlspec.ir.columntype import INTEGERS
-from mlspec.ir.relation import Relation
+from mlspec.ir.relation import AsOf, Keep, Relation
 from mlspec.ir.sql.analyse import analyse, expression
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
-from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
+from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 
 
 def question(
     compiled: Compiled, what: str, *, where: str, columns: Sequence[str], at: str, keys: dict[str, str]
-) -> tuple[str, tuple[str, ...]]:
-    """A canonical query and the addresses that it reads. Raises Problems."""
+) -> Relation:
+    """The rows that answer: a relation of nothing but what computes them, and what it reads. Raises Problems."""
     if " " in what.strip():
         try:
             found = analyse(what, lambda name: _lookup(compiled, name))
         except SqlProblems as error:
             raise _problems(error) from None
-        return found.query, found.reads
+        return _rows(found.query, found.reads)
     address = _relation_address(compiled, what)
     body: Any = compiled.desired.resources[address].body
     if at or keys:
@@ -41,7 +41,11 @@ def question(
             query = query.where(expression(where, known)[0])
         except SqlProblems as error:
             raise _problems(error) from None
-    return query.sql(DIALECT), (str(address),)
+    return _rows(query.sql(DIALECT), (str(address),))
+
+
+def _rows(query: str, reads: tuple[str, ...]) -> Relation:
+    return Relation(query, (), "", Keep.VIEW, reads=reads)
 
 
 def _problems(error: SqlProblems) -> Problems:
@@ -67,9 +71,7 @@ def _lookup(compiled: Compiled, name: str) -> tuple[str, Relation] | SqlProblem:
     return str(address), body
 
 
-def _values_at(
-    compiled: Compiled, address: Address, body: Relation, at: str, keys: dict[str, str]
-) -> tuple[str, tuple[str, ...]]:
+def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, keys: dict[str, str]) -> Relation:
     """The feature values that would be answered for keys at a time."""
     view: Any = compiled.spec(address)
     if not hasattr(view, "entities"):
@@ -103,6 +105,7 @@ def _values_at(
         *[exp.alias_(exp.cast(exp.Literal.string(keys[k]), data_type(types[k])), k, quoted=True) for k in body.keys]
     )
     asked = asked.select(exp.alias_(exp.cast(exp.Literal.string(at), "TIMESTAMPTZ"), "__asked_at", quoted=True))
-    spine = Spine(asked, body.keys, "__asked_at")
-    query = point_in_time(spine, [Lookup(str(address), body, features, tuple((k, k) for k in body.keys))], {}, {})
-    return query.sql(DIALECT), (str(address),)
+    lookup = look_up(str(address), body, features, tuple((k, k) for k in body.keys))
+    as_of = AsOf(asked.sql(DIALECT), body.keys, "__asked_at", (lookup,))
+    reads = (lookup.windows.events if lookup.windows else str(address),)
+    return Relation("", (), "", Keep.VIEW, reads=reads, as_of=as_of)

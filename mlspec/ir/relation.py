@@ -59,15 +59,92 @@ class Timing:
     tie_break: str = ""
     boundary: Boundary = Boundary.INCLUSIVE
     ttl: int = 0
+    valid_to: str = ""
+    """A row answers only before this time of its own, if it has one; NULL is for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One windowed feature: a function of the rows in a window. Times in microseconds; window 0 is everything so far.
+
+    `value`, `where` and `among` are canonical expressions over the columns of the rows: what is aggregated (empty: the
+    rows themselves), which rows count, and of a `ratio` which rows are its denominator. With `hop`, the old end of the
+    window moves in steps. `argument` is the fraction of a `percentile`, or the `n` of `last_n` and `distinct_n`.
+    """
+
+    name: str
+    function: str
+    window: int
+    type: ColumnType
+    offset: int = 0
+    hop: int = 0
+    value: str = ""
+    value_type: ColumnType | None = None
+    where: str = ""
+    among: str = ""
+    argument: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How windowed features follow from the rows of another relation, `events`, by the names of its columns.
+
+    Without `available` a row is known when it happens. `order` tells rows of one moment apart, for `first` and `last`.
+    `zoned` says that times are instants, not wall-clock times.
+    """
+
+    events: str
+    keys: tuple[str, ...]
+    time: str
+    aggregates: tuple[Aggregate, ...]
+    available: str = ""
+    order: str = ""
+    boundary: Boundary = Boundary.EXCLUSIVE
+    zoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is looked up in one relation for every row that asks: `keys` pairs its key columns with those of the asker.
+
+    `features` pairs its columns with their names in the answer; those in `zero` are 0 where there is no row. With
+    `windows` they are computed from the events themselves, and the relation need not be kept. `at` is the asker's
+    column with the time of the question, if it is another one.
+    """
+
+    address: str
+    keys: tuple[tuple[str, str], ...]
+    features: tuple[tuple[str, str], ...]
+    timing: Timing = Timing()
+    zero: tuple[str, ...] = ()
+    windows: Windows | None = None
+    at: str = ""
+    tie: ColumnType | None = None
+    """The type of the tie break, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A point-in-time join: to every row of a spine, the values that would have been answered at its time.
+
+    `spine` is a canonical query with these `columns`; `computed` are pairs of name and canonical expression over them.
+    The answer has the columns of the spine, the features in the order of the look-ups, then what is computed.
+    """
+
+    spine: str
+    columns: tuple[str, ...]
+    time: str
+    lookups: tuple[Lookup, ...] = ()
+    computed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """What rows there are, as one query in canonical SQL (DuckDB's dialect) over the addresses in `reads`.
 
-    In `query` every table is an address in double quotes; a relation with a `scan` reads it as the table `scan`.
-    `unique` are columns that no two rows may share (else `unique_problem`); `spine` a query whose number of rows
-    the result must have.
+    In `query` every table is an address in double quotes; a relation with a `scan` reads it as the table `scan`. With
+    `windows` or `as_of` there is no text: an engine gets the formulation that suits it from `ir/sql/formulate.py`.
+    `unique` are columns that no two rows may share; the rows of the spine of an `as_of` are its rows, in number too.
     """
 
     query: str
@@ -79,7 +156,8 @@ class Relation:
     reads: tuple[str, ...] = ()
     scan: Scan | None = None
     unique: tuple[str, ...] = ()
-    spine: str = ""
+    windows: Windows | None = None
+    as_of: AsOf | None = None
     roles: tuple[tuple[str, str], ...] = ()
     """Pairs of column and role in a training dataset: `key`, `time`, `label`, `feature`, `split`, `input`."""
     unknown: bool = False

@@ -10,12 +10,12 @@ from sqlglot import exp
 from mlspec.base.diag import Diagnostic, Problems, Severity, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES, ColumnType
-from mlspec.ir.relation import Column, Keep, Origin, Relation, Timing
+from mlspec.ir.relation import AsOf, Column, Keep, Lookup, Origin, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.analyse import Analysis, origins_of
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.parse import parse, parse_expression
-from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
 from mlspec.kinds._datasets.leaks import Leaks
 from mlspec.kinds.feature_set import Chosen, FeatureSet
 from mlspec.language.scope import Scope
@@ -118,15 +118,15 @@ class Dataset(Spec):
         if joins.problems:
             raise Problems(joins.problems)
         extra = self._extra(rows)
-        spine = self._spine(labels)
-        masked = self._masked(labels)
-        query = point_in_time(Spine(spine, labels_names(labels), self.labels.event_time), lookups, computed, extra)
-        for name, node in masked.items():
-            _replace_projection(query, name, node)
+        as_of = AsOf(
+            self._spine(labels).sql(DIALECT), labels_names(labels), self.labels.event_time, tuple(lookups),
+            tuple((n, node.sql(DIALECT)) for n, node in {**computed, **extra}.items()),
+        )  # fmt: skip
         columns, digest_ = self._columns(labels, chosen, joins, extra)
-        reads = tuple(sorted({*labels.reads, *(lookup.address for lookup in lookups)}))
-        return Relation(query.sql(DIALECT), columns, digest_, Keep.TABLE, keys=joins.keys, timing=Timing(self.labels.event_time),
-                        reads=reads, spine=spine.sql(DIALECT), roles=self._roles(columns, joins.keys, chosen))  # fmt: skip
+        read = (look.windows.events if look.windows else look.address for look in lookups)
+        return Relation("", columns, digest_, Keep.TABLE, keys=joins.keys, timing=Timing(self.labels.event_time),
+                        reads=tuple(sorted({*labels.reads, *read})), as_of=as_of,
+                        roles=self._roles(columns, joins.keys, chosen))  # fmt: skip
 
     def _unknown(self, scope: Scope, rows: Mapping[str, Column]) -> Iterator[Diagnostic]:
         wanted: list[tuple[str, tuple[str | int, ...]]] = [
@@ -169,9 +169,11 @@ class Dataset(Spec):
         if self.sample:
             share = _share(self.sample.columns, "sample")
             conditions.append(exp.LT(this=share, expression=exp.convert(self.sample.fraction)))
-        if not conditions:
+        masked = self._masked(labels)
+        if not conditions and not masked:
             return tree
-        return exp.select(exp.Star()).from_(tree.subquery("rows")).where(*conditions)
+        chosen = [exp.alias_(masked.get(n, column(n)), n, quoted=True) for n in labels_names(labels)]
+        return exp.select(*chosen).from_(tree.subquery("rows")).where(*conditions)
 
     def _extra(self, rows: Mapping[str, Column]) -> dict[str, exp.Expr]:
         if self.split is None:
@@ -200,11 +202,10 @@ class Dataset(Spec):
         if not (self.labels.available_time and self.split and self.split.time):
             return {}
         first = self.split.time.validation_from or self.split.time.test_from
-        time, known = column(self.labels.event_time, "__s"), column(self.labels.available_time, "__s")
+        time, known = column(self.labels.event_time), column(self.labels.available_time)
         early = exp.and_(exp.LT(this=time, expression=_moment(first)), exp.GTE(this=known, expression=_moment(first)))
         return {
-            n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n, "__s"))
-            for n in self.labels.label
+            n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n)) for n in self.labels.label
         }
 
     def _columns(self, labels: Analysis, chosen: tuple[Chosen, ...], joins: "_Joins", extra: Mapping[str, exp.Expr]
@@ -286,11 +287,6 @@ def _share(names: tuple[str, ...], salt: str) -> exp.Expr:
     return exp.Div(this=number, expression=exp.Literal.number("4294967296.0"))
 
 
-def _replace_projection(query: exp.Select, name: str, node: exp.Expr) -> None:
-    new = [exp.alias_(node, name, quoted=True) if p.alias_or_name == name else p for p in query.selects]
-    query.set("expressions", new)
-
-
 @dataclass
 class _Joins:
     """Which view is joined by which keys, found while the features are walked."""
@@ -318,9 +314,10 @@ class _Joins:
                 computed.update({f.name: parse_expression(f.column.words) for f in features})
                 continue
             keys = self._keys(spec)
-            self._time(spec, self.scope.relation(features[0].view))
+            relation = self.scope.relation(features[0].view)
+            self._time(spec, relation)
             pairs = tuple((f.column.name, f.name) for f in features)
-            lookups.append(Lookup(address, self.scope.relation(features[0].view), pairs, tuple((k, k) for k in keys)))
+            lookups.append(look_up(address, relation, pairs, tuple((k, k) for k in keys)))
             self.keys = tuple(dict.fromkeys((*self.keys, *keys)))
         self.order = [name for lookup in lookups for _, name in lookup.features] + list(computed)
         return lookups, computed

@@ -37,6 +37,7 @@ class FeatureView(Spec):
     source: Annotated[Ref[Source], OnChange.REBUILD] | None = None
     aggregations: Annotated[tuple[Aggregation, ...], OnChange.REBUILD] = ()
     windows: Annotated[tuple[Window, ...], OnChange.REBUILD] = ()
+    hop: Annotated[Duration, OnChange.REBUILD] | None = None
     latest: Annotated[
         dict[ColumnName, str],
         BeforeValidator(_named, json_schema_input_type=list[str] | dict[str, str]),
@@ -50,7 +51,8 @@ class FeatureView(Spec):
     boundary: Annotated[Boundary, OnChange.REBUILD] | None = None
     ttl: Annotated[Duration, OnChange.REBUILD] | None = None
     known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
-    materialize: Annotated[Literal["table", "view"], OnChange.REBUILD] = "table"
+    materialize: Annotated[Literal["table", "view"], OnChange.REBUILD] | None = None
+    """A view of `aggregations` is computed where it is asked, unless it is to be kept as a table; others are tables."""
     features: dict[ColumnName, FeatureDoc] = {}
     checks: tuple[Quality, ...] = ()
 
@@ -87,11 +89,12 @@ class FeatureView(Spec):
 
     _MEANINGLESS = {
         "aggregations": ("event_time", "available_time", "tie_break", "ttl"),
-        "latest": ("event_time", "available_time", "tie_break", "windows"),
-        "sql": ("source", "windows"),
+        "latest": ("event_time", "available_time", "tie_break", "windows", "hop"),
+        "sql": ("source", "windows", "hop"),
         "on_request": (
             "source",
             "windows",
+            "hop",
             "event_time",
             "available_time",
             "tie_break",
@@ -119,13 +122,14 @@ class FeatureView(Spec):
             raise Problems(list(self._fields(scope)))
         made = self._made(scope)
         documented = tuple(self._documented(c) for c in made.columns)
-        return replace(made, columns=documented, keep=Keep(self.materialize))
+        kept = self.materialize or ("view" if self.shape == "aggregations" else "table")
+        return replace(made, columns=documented, keep=Keep(kept))
 
     def _made(self, scope: Scope) -> Relation:
         ttl = self.ttl.microseconds if self.ttl else 0
         frame = Frame(scope, self.name, self.keys(scope), self.source, self.boundary, ttl, self.known_in_advance)
         if self.aggregations:
-            return windowed(frame, self.aggregations, self.windows)
+            return windowed(frame, self.aggregations, self.windows, self.hop)
         if self.latest:
             return latest(frame, self.latest)
         if self.sql is not None:

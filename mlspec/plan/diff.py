@@ -193,7 +193,8 @@ def _lost(resource: Resource, record: Record, reality: Reality) -> str:
 
 
 def _estimate(record: Record, reality: Reality) -> Estimate | None:
-    return reality.versions.get(str(record.outputs.get("version", "")))
+    found = reality.versions.get(str(record.outputs.get("version", "")))
+    return found if found is not None and (found.rows or found.bytes) else None
 
 
 def _columns(resource: Resource, record: Record) -> tuple[ColumnChange, ...]:

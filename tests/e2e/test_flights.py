@@ -167,7 +167,7 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
     assert done.returncode == 2, done.stderr
     plan = json.loads(done.stdout)
     assert [(c["symbol"], c["address"], c["consequences"]) for c in plan["changes"]] == [
-        ("↻", "feature_view.origin_congestion", ["backfill"]),
+        ("~", "feature_view.origin_congestion", []),
         ("↻", "dataset.flight_delay", ["backfill"]),
         ("↻", "model.flight_delay", ["retrain"]),
         ("~", "deployment.flight_delay", ["redeploy"]),

@@ -8,6 +8,15 @@ import statistics
 from dataclasses import dataclass
 from datetime import timedelta
 
+
+def quantile(values, fraction):
+    """The value at a fraction of the way through the sorted values, between two of them if need be."""
+    ordered = sorted(values)
+    low = int(fraction * (len(ordered) - 1))
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (fraction * (len(ordered) - 1) - low)
+
+
 NUMBERS = {
     "count": len,
     "count_distinct": lambda values: len(set(values)),
@@ -17,6 +26,11 @@ NUMBERS = {
     "max": lambda values: max(values, default=None),
     "median": lambda values: statistics.median(values) if values else None,
     "variance": lambda values: statistics.variance(values) if len(values) > 1 else None,
+    "percentile": lambda values, fraction: quantile(values, fraction) if values else None,
+    "first": lambda values: values[0] if values else None,
+    "last": lambda values: values[-1] if values else None,
+    "last_n": lambda values, n: values[: -int(n) - 1 : -1] or None,
+    "distinct_n": lambda values, n: list(dict.fromkeys(reversed(values)))[: int(n)] or None,
     "stddev": lambda values: statistics.stdev(values) if len(values) > 1 else None,
 }
 
@@ -50,12 +64,26 @@ def latest(rows, asked, t, timing):
     return None if expired else found
 
 
-def windowed(rows, asked, t, timing, function, value, *, window=None, offset=timedelta(0), where=lambda _: True):
-    """A function of the values of the visible rows in `[t - w, t)`, or `(t - w, t]`; no window: everything so far."""
-    inside = [r for r in visible(rows, asked, t, timing) if where(r)]
+def windowed(rows, asked, t, timing, function, value, *, window=None, offset=timedelta(0), hop=None,
+             where=lambda _: True, among=lambda _: True, argument=()):  # fmt: skip
+    """A function of the values of the visible rows in `[t - w, t)`, or `(t - w, t]`; no window: everything so far.
+
+    With a hop the old end moves in steps since 1970. Values are in the order in which they happened, became known, and
+    by their tie break and value.
+    """
+    inside = [r for r in visible(rows, asked, t, timing) if among(r)]
     if inside:
         end, begin = t - offset, t - offset - window if window else None
+        if hop and window:
+            begin -= (begin - type(t)(1970, 1, 1, tzinfo=t.tzinfo)) % hop
         ended, begun = (operator.le, operator.gt) if timing.inclusive else (operator.lt, operator.ge)
         inside = [r for r in inside if ended(r[timing.time], end) and (not window or begun(r[timing.time], begin))]
-    values = [value(r) for r in inside]
-    return NUMBERS[function]([v for v in values if v is not None])
+    order = [c for c in (timing.time, timing.available, timing.tie_break) if c]
+    inside = sorted(
+        (r for r in inside if value(r) is not None),
+        key=lambda r: [(r[c] is not None, r[c]) for c in order] + [value(r)],
+    )
+    if function == "ratio":
+        whole = sum(value(r) for r in inside)
+        return sum(value(r) for r in inside if where(r)) / whole if whole else None
+    return NUMBERS[function]([value(r) for r in inside if where(r)], *argument)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Timing, latest, windowed
-from sqlglot import parse_one
 
 from mlspec.ir.columntype import ColumnType
-from mlspec.ir.relation import Boundary, Column, Relation
+from mlspec.ir.relation import Aggregate, AsOf, Boundary, Column, Keep, Relation, Windows
 from mlspec.ir.relation import Timing as SqlTiming
-from mlspec.ir.sql.dialect import DIALECT, column
-from mlspec.ir.sql.pit import Lookup, Spine, point_in_time
-from mlspec.ir.sql.windows import FUNCTIONS, Aggregate, Events, change_points
+from mlspec.ir.sql.aggregates import FUNCTIONS, ZERO_OF_NOTHING, result_type
+from mlspec.ir.sql.formulate import formulate
+from mlspec.ir.sql.lookups import look_up
+from mlspec.ir.sql.traits import DUCKDB, Traits
 
 FAST = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -90,12 +90,15 @@ def literal(value):
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
-def asked_of_duckdb(spine, lookups):
+WAYS = (DUCKDB, Traits("duckdb", lateral=True), Traits("duckdb"))
+"""By an as-of join, by a lateral look-up, by counting: every way that an engine may have is one that DuckDB has too."""
+
+
+def asked_of_duckdb(spine, lookups, traits=DUCKDB):
     """One answer a spine row, in the order of the spine."""
     table("spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
-    query = parse_one('SELECT "k", "j", "asked", "n" FROM "spine"', dialect=DIALECT)
-    joined = point_in_time(Spine(query, ("k", "j", "asked", "n"), "asked"), lookups, {}, {})
-    found = connection().execute(joined.sql(DIALECT))
+    as_of = AsOf('SELECT "k", "j", "asked", "n" FROM "spine"', ("k", "j", "asked", "n"), "asked", tuple(lookups))
+    found = connection().execute(formulate(Relation("", (), "", as_of=as_of), traits).sql("duckdb"))
     names = [d[0] for d in found.description]
     answers = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     assert [a["n"] for a in answers] == list(range(len(spine))), "the spine is sacred: all rows, once, in order"
@@ -105,6 +108,8 @@ def asked_of_duckdb(spine, lookups):
 def same(found, expected) -> bool:
     if isinstance(found, float) and isinstance(expected, int | float):
         return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) == len(expected) and all(same(f, e) for f, e in zip(found, expected, strict=True))
     return type(found) is type(expected) and found == expected
 
 
@@ -131,7 +136,7 @@ def latest_view(name, timing, names):
                      int(timing.ttl / dt.timedelta(microseconds=1)) if timing.ttl else 0)  # fmt: skip
     columns = tuple(Column(n, ColumnType(t), n) for n, t in TYPES.items())
     relation = Relation("", columns, "", keys=names, timing=kept)
-    return Lookup(name, relation, (("v", f"{name}_v"), ("x", f"{name}_x")), tuple((n, n) for n in names))
+    return look_up(name, relation, (("v", f"{name}_v"), ("x", f"{name}_x")), tuple((n, n) for n in names))
 
 
 timings = st.builds(
@@ -146,24 +151,26 @@ key_names = st.sampled_from([("k",), ("j",), ("k", "j")])
 
 
 @FAST
-@given(rows_of(tie=st.integers(0, 2)), lateness, timings, key_names, spines)
-def test_the_latest_value(rows, late, timing, names, spine):
+@given(
+    rows_of(tie=st.one_of(st.integers(0, 2), st.none())), lateness, timings, key_names, spines, st.sampled_from(WAYS)
+)
+def test_the_latest_value(rows, late, timing, names, spine, way):
     rows = without_ties(available(rows, late), timing, names)
     table("view", [*TYPES], rows)
-    for answer in asked_of_duckdb(spine, [latest_view("view", timing, names)]):
+    for answer in asked_of_duckdb(spine, [latest_view("view", timing, names)], way):
         expected = latest(rows, by_key(answer, names), answer["asked"], timing)
         for feature in ("v", "x"):
             assert same(answer[f"view_{feature}"], expected and expected[feature])
 
 
 @FAST
-@given(rows_of(tie=st.integers(0, 2)), lateness, timings, timings, key_names, spines)
-def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, spine):
+@given(rows_of(tie=st.integers(0, 2)), lateness, timings, timings, key_names, spines, st.sampled_from(WAYS))
+def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, spine, way):
     everything = available(rows, late)
     first, second = without_ties(everything, one, names), without_ties(everything, other, ("k",))
     table("first", [*TYPES], first)
     table("second", [*TYPES], second)
-    for answer in asked_of_duckdb(spine, [latest_view("first", one, names), latest_view("second", other, ("k",))]):
+    for answer in asked_of_duckdb(spine, [latest_view("first", one, names), latest_view("second", other, ("k",))], way):
         for name, kept, timing, on in (("first", first, one, names), ("second", second, other, ("k",))):
             expected = latest(kept, by_key(answer, on), answer["asked"], timing)
             assert same(answer[f"{name}_v"], expected and expected["v"])
@@ -185,58 +192,61 @@ WHERES = {"": lambda _: True, "v > 0": lambda r: r["v"] is not None and r["v"] >
 READ = {"v": lambda r: r["v"], "x": lambda r: r["x"], "": lambda _: 1}
 
 
-def condition(text):
-    tree = parse_one(text, dialect=DIALECT) if text else None
-    return tree.transform(lambda n: column(n.name) if n.key == "column" else n) if tree else None
+ARGUMENTS = {"percentile": (0.0, 0.25, 0.9), "last_n": (1, 2), "distinct_n": (1, 2)}
+HOPS = {HOUR: (HOUR / 2,), 2 * HOUR: (HOUR, HOUR / 4), 3 * HOUR: (HOUR, 3 * HOUR)}
 
 
 @st.composite
 def aggregates(draw, functions=FUNCTIONS, read=("v", "x")):
     function = draw(st.sampled_from(functions))
-    value = draw(st.sampled_from([*read, ""] if function == "count" else read))
-    window, offset = draw(st.sampled_from([0, 1, 2, 3])), draw(st.sampled_from([0, 0, 0, 1]))
-    return function, value, window * HOUR, offset * HOUR, draw(st.sampled_from([*WHERES]))
+    value = draw(st.sampled_from([*read, ""] if function in {"count", "ratio"} else read))
+    window, offset = draw(st.sampled_from([0, 1, 2, 3])) * HOUR, draw(st.sampled_from([0, 0, 0, 1])) * HOUR
+    hop = draw(st.sampled_from([None, None, *HOPS.get(window, ())]))
+    where, among = draw(st.sampled_from([*WHERES])), ""
+    if function == "ratio":
+        value = draw(st.sampled_from(["", "v"]))
+        where, among = where or "v > 0", draw(st.sampled_from([*WHERES]))
+    argument = draw(st.sampled_from(ARGUMENTS[function])) if function in ARGUMENTS else None
+    return function, value, window, offset, hop, where, among, argument
 
 
 def lowered(written, name):
-    function, value, window, offset, where = written
+    function, value, window, offset, hop, where, among, argument = written
     one = dt.timedelta(microseconds=1)
     kind = ColumnType(TYPES[value]) if value else None
     return Aggregate(
-        name, function, window // one, offset // one, column(value) if value else None, kind, condition(where)
-    )
+        name, function, window // one, result_type(function, kind), offset // one, hop // one if hop else 0,
+        f'"{value}"' if value else "", kind, where, among, float(argument or 0),
+    )  # fmt: skip
 
 
-def check_windows(rows, late, written, boundary, names, spine, known):
+def check_windows(rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW):
     rows = available(rows, late)
-    table("source.rows", [n for n in SQL_TYPES if rows and n in rows[0]] or ["k", "j", "time", "known", "v", "x"], rows)
-    made = [lowered(w, f"f{i}") for i, w in enumerate(written)]
-    connection().execute(
-        f'CREATE OR REPLACE TABLE "view" AS {change_points(Events("source.rows", names, "time", known), made)}'
+    table("source.rows", [*TYPES], [{"tie": None, **r} for r in rows])
+    made = tuple(lowered(w, f"f{i}") for i, w in enumerate(written))
+    windows = Windows("source.rows", names, "time", made, known, order, boundary)
+    columns = tuple(Column(a.name, a.type, a.name, empty=a.function in ZERO_OF_NOTHING) for a in made)
+    relation = Relation(
+        "", columns, "", keep, keys=names, timing=SqlTiming("event_time", boundary=boundary), windows=windows
     )
-    columns = tuple(Column(a.name, a.type, a.name, empty=a.function in {"count", "count_distinct"}) for a in made)
-    relation = Relation("", columns, "", keys=names, timing=SqlTiming("event_time", boundary=boundary))
-    lookup = Lookup("view", relation, tuple((a.name, a.name) for a in made), tuple((n, n) for n in names))
-    timing = Timing("time", known, inclusive=boundary is Boundary.INCLUSIVE)
+    if keep is Keep.TABLE:
+        connection().execute(f'CREATE OR REPLACE TABLE "view" AS {formulate(relation, DUCKDB).sql("duckdb")}')
+    lookup = look_up("view", relation, tuple((a.name, a.name) for a in made), tuple((n, n) for n in names))
+    timing = Timing("time", known, order, inclusive=boundary is Boundary.INCLUSIVE)
     answers = asked_of_duckdb(spine, [lookup])
     for answer in answers:
-        for one, (function, value, window, offset, where) in zip(made, written, strict=True):
+        for one, (function, value, window, offset, hop, where, among, argument) in zip(made, written, strict=True):
             expected = windowed(
-                rows,
-                by_key(answer, names),
-                answer["asked"],
-                timing,
-                function,
-                READ[value],
-                window=window,
-                offset=offset,
-                where=WHERES[where],
-            )
-            assert same(
-                answer[one.name], float(expected) if expected is not None and one.type.name == "float64" else expected
-            )
-    twice = f'SELECT 1 FROM "view" GROUP BY {", ".join(names)}, event_time HAVING count(*) > 1'
-    assert connection().execute(twice).fetchall() == [], "one row for each moment"
+                [{"tie": None, **r} for r in rows], by_key(answer, names), answer["asked"], timing,
+                "count_distinct" if function == "approx_count_distinct" else function, READ[value],
+                window=window, offset=offset, hop=hop, where=WHERES[where], among=WHERES[among],
+                argument=() if argument is None else (argument,),
+            )  # fmt: skip
+            as_float = one.type.name == "float64" and expected is not None
+            assert same(answer[one.name], float(expected) if as_float else expected), (one, expected, answer)
+    if keep is Keep.TABLE:
+        twice = f'SELECT 1 FROM "view" GROUP BY {", ".join(names)}, event_time HAVING count(*) > 1'
+        assert connection().execute(twice).fetchall() == [], "one row for each moment"
     return answers
 
 
@@ -244,23 +254,34 @@ window_cases = (rows_of(), lateness)
 boundaries, known_columns = st.sampled_from(Boundary), st.sampled_from(["", "known"])
 
 
-@FAST
-@given(*window_cases, st.lists(aggregates(), min_size=1, max_size=4), boundaries, key_names, spines, known_columns)
-def test_windows(rows, late, written, boundary, names, spine, known):
-    check_windows(rows, late, written, boundary, names, spine, known)
+keeps = st.sampled_from([Keep.VIEW, Keep.TABLE])
 
 
 @FAST
 @given(
-    *window_cases,
-    st.lists(aggregates(("count", "sum", "avg"), ("v",)), min_size=1, max_size=4),
-    boundaries,
-    key_names,
-    spines,
-    known_columns,
+    *window_cases, st.lists(aggregates(), min_size=1, max_size=4), boundaries, key_names, spines, known_columns, keeps
 )
-def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known):
-    check_windows(rows, late, written, boundary, names, spine, known)
+def test_windows(rows, late, written, boundary, names, spine, known, keep):
+    check_windows(rows, late, written, boundary, names, spine, known, keep=keep)
+
+
+@FAST
+@given(
+    *window_cases, st.lists(aggregates(("count", "sum", "avg", "ratio"), ("v",)), min_size=1, max_size=4), boundaries,
+    key_names, spines, known_columns, keeps,
+)  # fmt: skip
+def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known, keep):
+    check_windows(rows, late, written, boundary, names, spine, known, keep=keep)
+
+
+@FAST
+@given(
+    rows_of(tie=st.one_of(st.integers(0, 2), st.none())), lateness,
+    st.lists(aggregates(("first", "last", "last_n", "distinct_n")), min_size=1, max_size=3),
+    boundaries, key_names, spines, known_columns, st.sampled_from(["", "tie"]), keeps,
+)  # fmt: skip
+def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, known, order, keep):
+    check_windows(rows, late, written, boundary, names, spine, known, order, keep=keep)
 
 
 # -- the edges, one by one ---------------------------------------------------------------------------------------------
@@ -279,7 +300,7 @@ def test_an_edge_of_a_window(boundary, moved, counted, function):
     row = {"k": 1, "j": "a", "time": AT + moved, "v": 1, "x": 0.5}
     spine = [{"k": 1, "j": "a", "asked": AT}]
     answers = check_windows(
-        [row], [dt.timedelta(0)], [(function, "v", 3 * HOUR, 0 * HOUR, "")], boundary, ("k",), spine, ""
+        [row], [dt.timedelta(0)], [(function, "v", 3 * HOUR, 0 * HOUR, None, "", "", None)], boundary, ("k",), spine, ""
     )
     assert [a["f0"] for a in answers] == [counted]
 

@@ -113,19 +113,19 @@ EDITS = {
     ),
     "a window changes": (
         aggregation("paid_7d", window="8d"),
-        [("feature_view.windows", "rebuild", "column"), *BELOW],
+        [("feature_view.windows", "update", "column"), *BELOW],
     ),
     "a window that nobody takes changes": (
         aggregation("most_7d", window="8d"),
-        [("feature_view.windows", "rebuild", "column")],
+        [("feature_view.windows", "update", "column")],
     ),
     "a condition of an aggregation changes": (
         aggregation("orders_1d", where="amount > 20"),
-        [("feature_view.windows", "rebuild", "column"), *BELOW],
+        [("feature_view.windows", "update", "column"), *BELOW],
     ),
     "a boundary changes": (
         fields("feature_view.windows", boundary="inclusive"),
-        [("feature_view.windows", "rebuild", "row_shape"), *BELOW],
+        [("feature_view.windows", "update", "row_shape"), *BELOW],
     ),
     "a ttl changes": (
         fields("feature_view.habits", ttl="7d"),

@@ -88,3 +88,19 @@ def table(address: str, alias: str = "") -> exp.Table:
 def interval(microseconds: int) -> exp.Interval:
     """A span of time, exact to the microsecond, whatever the calendar does."""
     return exp.Interval(this=exp.Literal.string(str(microseconds)), unit=exp.var("MICROSECOND"))
+
+
+def microseconds(node: exp.Expr, *, zoned: bool) -> exp.Expr:
+    """A time as whole microseconds since 1970 in UTC: windows are exact in integers, on every engine."""
+    return exp.UnixMicros(this=exp.cast(node, "TIMESTAMPTZ" if zoned else "TIMESTAMP"))
+
+
+def moment(node: exp.Expr, *, zoned: bool) -> exp.Expr:
+    """The time of whole microseconds since 1970 in UTC."""
+    time: exp.Expr = exp.UnixToTime(this=node, scale=exp.Literal.number(6))
+    return exp.AtTimeZone(this=time, zone=exp.Literal.string("UTC")) if zoned else time
+
+
+def number(value: int) -> exp.Expr:
+    """A whole number, of 64 bits."""
+    return exp.cast(exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value)), "BIGINT")

@@ -3,13 +3,19 @@
 from sqlglot import exp, parse_one
 
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql.changes import change_points
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.traits import Traits
 
 
 def formulate(relation: Relation, traits: Traits) -> exp.Query:
     """The tree of a relation's rows, over addresses, of nothing but what the traits have."""
-    return _parsed(relation.query)
+    if relation.as_of is not None:
+        return point_in_time(relation.as_of, traits)
+    if relation.windows is not None:
+        return change_points(relation.windows)
+    return parsed_query(relation.query)
 
 
 def written(tree: exp.Expr, traits: Traits, *, pretty: bool = False) -> str:
@@ -17,7 +23,8 @@ def written(tree: exp.Expr, traits: Traits, *, pretty: bool = False) -> str:
     return tree.sql(traits.dialect, pretty=pretty)
 
 
-def _parsed(text: str) -> exp.Query:
+def parsed_query(text: str) -> exp.Query:
+    """The tree of a canonical query."""
     tree = parse_one(text, dialect=DIALECT)
     assert isinstance(tree, exp.Query)  # noqa: S101 - canonical
     return tree

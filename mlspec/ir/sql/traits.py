@@ -8,7 +8,9 @@ class Traits:
     """How an engine differs. `dialect` is sqlglot's name of what it reads.
 
     `asof_join`: it joins each row with the last one at or before a moment. `lateral`: it may look up one row for each
-    other one, in the order of an index. An engine with neither gets the same answer by a running last value.
+    other one, in the order of an index. An engine with neither gets the same answer by counting rows. `wide_integers`:
+    it has integers of 128 bits. `ordered_rows`: the rows of a table have an order, so that a training dataset keeps
+    that of its labels.
     `transactions`: all of a transaction happens or nothing. `views_pin`: what a view reads cannot be dropped. `longest_name`:
     the bytes of an identifier, 0 is more than anybody writes.
     """
@@ -19,6 +21,8 @@ class Traits:
     transactions: bool = True
     views_pin: bool = False
     longest_name: int = 0
+    wide_integers: bool = False
+    ordered_rows: bool = True
 
 
-DUCKDB = Traits("duckdb", asof_join=True)
+DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True)

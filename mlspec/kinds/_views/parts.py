@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from mlspec.language.spec import OnChange, Part
-from mlspec.language.words import ColumnName, Duration, Type, wrong
+from mlspec.language.words import ColumnName, Duration, Float, Int, Type, wrong
 
-Function = Literal["count", "sum", "avg", "min", "max", "stddev", "variance", "median", "count_distinct"]
+Function = Literal[
+    "count", "sum", "avg", "min", "max", "stddev", "variance", "median", "percentile", "count_distinct",
+    "approx_count_distinct", "first", "last", "last_n", "distinct_n", "ratio",
+]  # fmt: skip
 
 
 def _window(value: Any) -> Any:
@@ -26,16 +29,24 @@ class FeatureDoc(Part):
 
 
 class Aggregation(Part):
-    """A function of the rows in each window: one feature `name`, or `name_7d` for each of several windows."""
+    """A function of the rows in each window: one feature `name`, or `name_7d` for each of several windows.
+
+    `where` says which rows count; of a `ratio`, which of those `among` all are above the line. `fraction` is for
+    `percentile`, `n` for `last_n` and `distinct_n`. With `hop`, the old end of the window moves in steps.
+    """
 
     function: Function
     name: ColumnName
     column: ColumnName | None = None
     expression: str | None = None
     where: str | None = None
+    among: str | None = None
+    fraction: Float | None = Field(default=None, gt=0, lt=1)
+    n: Int | None = Field(default=None, ge=1, le=1000)
     window: Window | Literal[""] = ""
     windows: tuple[Window, ...] = ()
     offset: Duration | None = None
+    hop: Duration | None = None
     description: Annotated[str, OnChange.METADATA] = ""
 
     @model_validator(mode="after")

@@ -13,7 +13,6 @@ from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, table
-from mlspec.ir.sql.pit import sql as canonical_sql
 from mlspec.kinds._views.frame import Frame, check_keys, read_source
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time, no_history
 from mlspec.kinds._views.parts import OnRequest
@@ -67,7 +66,7 @@ def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
     kept = Timing(
         timing.event_time, timing.available_time, timing.tie_break, frame.boundary or Boundary.INCLUSIVE, frame.ttl
     )
-    return Relation(canonical_sql(query), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
+    return Relation(query.sql(DIALECT), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
 
 
 def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:

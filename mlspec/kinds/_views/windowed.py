@@ -6,17 +6,17 @@ from typing import Any
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import ColumnType
-from mlspec.ir.relation import Boundary, Column, Origin, Relation, Timing
+from mlspec.ir.relation import Aggregate, Boundary, Column, Origin, Relation, Timing, Windows
+from mlspec.ir.sql.aggregates import OF_NUMBERS, ORDERED, ZERO_OF_NOTHING, result_type
 from mlspec.ir.sql.dialect import DIALECT, column
-from mlspec.ir.sql.windows import Aggregate, Events, change_points
 from mlspec.kinds._views.frame import Frame, read_source
 from mlspec.kinds._views.parts import Aggregation
 from mlspec.language.words import Duration
 
-_OF_NUMBERS = frozenset({"sum", "avg", "stddev", "variance", "median"})
 
-
-def windowed(frame: Frame, aggregations: Sequence[Aggregation], windows: Sequence[Duration | None]) -> Relation:
+def windowed(
+    frame: Frame, aggregations: Sequence[Aggregation], windows: Sequence[Duration | None], hop: Duration | None
+) -> Relation:
     """The relation of a view of `aggregations`: its values from each moment on at which one changes. Raises Problems."""
     relation, columns, what = read_source(frame)
     timing = relation.timing
@@ -30,16 +30,20 @@ def windowed(frame: Frame, aggregations: Sequence[Aggregation], windows: Sequenc
     meaning = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
                columns[timing.available_time].digest if timing.available_time else "", boundary)  # fmt: skip
     rows = digest("windows", meaning)
+    tie = columns[timing.tie_break].digest if timing.tie_break in columns else ""
     address = str(frame.scope.address(frame.source))
     aggregates: list[Aggregate] = []
     made: list[Column] = []
     problems: list[Diagnostic] = []
     for index, written in enumerate(aggregations):
         try:
-            for aggregate, read in _aggregates(frame, written, index, windows, columns, what):
+            for aggregate, read in _aggregates(frame, written, index, (windows, hop), columns, what):
                 aggregates.append(aggregate)
                 origins = tuple(Origin(address, n) for n in sorted(read))
-                made.append(_feature_column(aggregate, read, origins, columns, rows, written))
+                order = tie if aggregate.function in ORDERED else ""
+                made.append(
+                    _feature_column(aggregate, read, origins, columns, digest(rows, order) if order else rows, written)
+                )
         except Problems as error:
             problems.extend(error.diagnostics)
     names = [c.name for c in made]
@@ -56,9 +60,10 @@ def windowed(frame: Frame, aggregations: Sequence[Aggregation], windows: Sequenc
         (Origin(address, timing.event_time),),
         "the moment from which on the values hold",
     )
-    query = change_points(Events(address, keys, timing.event_time, timing.available_time), aggregates)
-    return Relation(query, (*key_columns, time, *made), rows, keys=keys, timing=Timing("event_time", boundary=boundary),
-                    reads=(address,), unique=(*keys, "event_time"))  # fmt: skip
+    kept = Windows(address, keys, timing.event_time, tuple(aggregates), timing.available_time, timing.tie_break, boundary,
+                   zoned=time_kind.name == "timestamptz")  # fmt: skip
+    return Relation("", (*key_columns, time, *made), rows, keys=keys, timing=Timing("event_time", boundary=boundary),
+                    reads=(address,), windows=kept)  # fmt: skip
 
 
 def _doubled(frame: Frame, names: list[str]) -> list[Diagnostic]:
@@ -71,39 +76,79 @@ def _doubled(frame: Frame, names: list[str]) -> list[Diagnostic]:
     ]
 
 
-def _aggregates(frame: Frame, written: Aggregation, index: int, windows: Sequence[Duration | None], columns: dict[str, Column], what: str
+Defaults = tuple[Sequence[Duration | None], Duration | None]
+"""The windows and the hop of the view, for aggregations that say none of their own."""
+
+
+def _aggregates(frame: Frame, written: Aggregation, index: int, defaults: Defaults, columns: dict[str, Column], what: str
                 ) -> Iterator[tuple[Aggregate, frozenset[str]]]:  # fmt: skip
     at = ("aggregations", index)
     value, kind, read = _value(frame, written, at, columns, what)
-    where = None
-    if written.where is not None:
-        where, condition, used = frame.scope.expression(written.where, columns, *at, "where")
-        if condition.name != "boolean":
-            raise Problems(
-                [frame.scope.error("wrong-type", f"a condition is true or false, this is `{condition}`", *at, "where")]
-            )
+    conditions = []
+    for field in ("where", "among"):
+        condition, used = _condition(frame, getattr(written, field), (*at, field), columns)
+        conditions.append(condition)
         read |= used
-    lengths = (written.window,) if written.window != "" else (written.windows or windows)
+    if problems := _arguments(frame, written, at):
+        raise Problems(problems)
+    lengths = (written.window,) if written.window != "" else (written.windows or defaults[0])
     if not lengths:
-        raise Problems(
-            [
-                frame.scope.error(
-                    "invalid-aggregation",
-                    f"`{written.name}` has no window",
-                    *at,
-                    help="add `window:`, or `windows:` to the view",
-                )
-            ]
-        )
+        message, help_ = f"`{written.name}` has no window", "add `window:`, or `windows:` to the view"
+        raise Problems([frame.scope.error("invalid-aggregation", message, *at, help=help_)])
+    hop = written.hop or defaults[1]
     for window in lengths:
         name = written.name if written.window != "" else f"{written.name}_{window or 'all'}"
         length = window.microseconds if isinstance(window, Duration) else 0
+        step = hop.microseconds if hop and length else 0
+        if step and length % step:
+            message, help_ = (
+                f"the window {window} of `{name}` is not so many times the hop {hop}",
+                "the hop divides every window",
+            )
+            raise Problems([frame.scope.error("invalid-aggregation", message, *at, help=help_)])
         offset = written.offset.microseconds if written.offset else 0
-        yield Aggregate(name, written.function, length, offset, value, kind, where), read
+        argument = float(written.n or written.fraction or 0)
+        yield (
+            Aggregate(name, written.function, length, result_type(written.function, kind), offset, step, value, kind,
+                      conditions[0], conditions[1], argument),
+            read,
+        )  # fmt: skip
+
+
+def _condition(
+    frame: Frame, text: str | None, at: tuple[str | int, ...], columns: dict[str, Column]
+) -> tuple[str, frozenset[str]]:
+    if text is None:
+        return "", frozenset()
+    node, kind, used = frame.scope.expression(text, columns, *at)
+    if kind.name != "boolean":
+        raise Problems([frame.scope.error("wrong-type", f"a condition is true or false, this is `{kind}`", *at)])
+    return node.sql(DIALECT), used
+
+
+_ARGUMENTS = {"percentile": "fraction", "last_n": "n", "distinct_n": "n"}
+
+
+def _arguments(frame: Frame, written: Aggregation, at: tuple[str | int, ...]) -> list[Diagnostic]:
+    """A function has the arguments that it needs, and no others."""
+    found = []
+    wanted = _ARGUMENTS.get(written.function, "")
+    if wanted and getattr(written, wanted) is None:
+        found.append(frame.scope.error("invalid-aggregation", f"`{written.function}` needs `{wanted}`", *at))
+    for field, functions in (("fraction", "percentile"), ("n", "last_n, distinct_n"), ("among", "ratio")):
+        if getattr(written, field) is not None and field != wanted and written.function not in functions.split(", "):
+            message = f"`{field}` means nothing to `{written.function}`"
+            found.append(
+                frame.scope.error("meaningless-field", message, *at, field, key=True, help=f"it is for {functions}")
+            )
+    if written.function == "ratio" and written.where is None:
+        help_ = "say which rows are above the line in `where`, and in `among` which are below, if not all"
+        found.append(frame.scope.error("invalid-aggregation", "`ratio` needs `where`", *at, help=help_))
+    return found
 
 
 def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], columns: dict[str, Column], what: str
-           ) -> tuple[Any, ColumnType | None, frozenset[str]]:  # fmt: skip
+           ) -> tuple[str, ColumnType | None, frozenset[str]]:  # fmt: skip
     if written.column is not None:
         if written.column not in columns:
             message = f"feature view `{frame.name}` reads column `{written.column}`, which {what} does not have"
@@ -120,20 +165,21 @@ def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], column
                     )
                 ]
             )
-        value, kind, read = column(written.column), columns[written.column].type, frozenset({written.column})
+        node: Any = column(written.column)
+        kind, read = columns[written.column].type, frozenset({written.column})
     elif written.expression is not None:
-        value, kind, read = frame.scope.expression(written.expression, columns, *at, "expression")
-    elif written.function == "count":
-        return None, None, frozenset()
+        node, kind, read = frame.scope.expression(written.expression, columns, *at, "expression")
+    elif written.function in {"count", "ratio"}:
+        return "", None, frozenset()
     else:
         raise Problems(
             [frame.scope.error("invalid-aggregation", f"`{written.function}` needs a `column` or an `expression`", *at)]
         )
-    if written.function in _OF_NUMBERS and not (kind.numeric or kind.name == "boolean"):
+    if written.function in OF_NUMBERS and not (kind.numeric or kind.name == "boolean"):
         field = "column" if written.column else "expression"
         message = f"`{written.function}` needs a number, `{written.column or written.expression}` is `{kind}`"
         raise Problems([frame.scope.error("wrong-type", message, *at, field)])
-    return value, kind, read
+    return node.sql(DIALECT), kind, read
 
 
 def _feature_column(
@@ -144,19 +190,14 @@ def _feature_column(
     rows: str,
     written: Aggregation,
 ) -> Column:
-    value = aggregate.value.sql(DIALECT) if aggregate.value is not None else ""
-    where = aggregate.where.sql(DIALECT) if aggregate.where is not None else ""
     meaning = digest(
-        aggregate.function,
-        value,
-        where,
-        aggregate.window,
-        aggregate.offset,
+        (aggregate.function, aggregate.argument, aggregate.value, aggregate.where, aggregate.among),
+        (aggregate.window, aggregate.offset, aggregate.hop),
         [columns[n].digest for n in sorted(read)],
         rows,
     )
     window = "all" if not aggregate.window else f"{aggregate.window // 1_000_000} s"
     words = f"{written.function}({written.column or written.expression or '*'}) over {window}"
     words += f" where {written.where}" if written.where else ""
-    empty = aggregate.function in {"count", "count_distinct"}
+    empty = aggregate.function in ZERO_OF_NOTHING
     return Column(aggregate.name, aggregate.type, meaning, origins, words, written.description, empty=empty)

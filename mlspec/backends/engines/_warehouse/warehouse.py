@@ -11,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts, files
 from mlspec.backends.engines._warehouse.catalog import Catalog
@@ -26,7 +26,7 @@ from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT
-from mlspec.ir.sql.formulate import formulate, written
+from mlspec.ir.sql.formulate import formulate, parsed_query, written
 from mlspec.ir.sql.traits import Traits
 
 T = TypeVar("T")
@@ -179,9 +179,11 @@ class Warehouse(SqlEngine):
             self.diagnose(line, address, relation, error)
             shown = f"`{address}` cannot be built: {self.explain(error)}"
             raise BackendError(shown, self.advice(error), "build-failed") from None
-        rows = line.count(counted(made))
-        if relation.spine:
-            asserts.spine(line, address, substituted(_parsed(relation.spine), self.names.versions(physical)), rows)
+        computed = relation.keep is Keep.VIEW and not relation.unique  # counting it would be computing it
+        rows = 0 if computed else line.count(counted(made))
+        if relation.as_of:
+            asked = substituted(parsed_query(relation.as_of.spine), self.names.versions(physical))
+            asserts.spine(line, address, asked, rows)
         asserts.unique(line, address, relation, made)
         self.settle(line, relation, made)
         return Size(rows, rows * sum(width(c.type) for c in relation.columns) if relation.keep is Keep.TABLE else 0)
@@ -228,12 +230,12 @@ class Warehouse(SqlEngine):
         return results
 
     def _expect(self, line: Line, expected: Expectation, physical: Physical) -> CheckResult:
-        query = substituted(_parsed(expected.query), self.names.versions(physical))
+        query = substituted(parsed_query(expected.query), self.names.versions(physical))
         failed, total = (int(v or 0) for v in line.ask(query).rows[0])
         passed = failed == 0 or (total > 0 and failed / total <= expected.max_failed)
         sample = None
         if not passed and expected.sample:
-            sample = self.rows(expected.sample, physical, asserts.SAMPLE_ROWS)
+            sample = self.rows(Relation(expected.sample, (), ""), physical, asserts.SAMPLE_ROWS)
         return CheckResult(expected.name, expected.severity, failed, total, passed, sample)
 
     @explained
@@ -244,9 +246,9 @@ class Warehouse(SqlEngine):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     @explained
-    def rows(self, query: str, physical: Physical, limit: int = 0) -> Rows:
+    def rows(self, asked: Relation, physical: Physical, limit: int = 0) -> Rows:
         line = self.reading()
-        tree = substituted(_parsed(query), self.names.versions(physical))
+        tree = substituted(formulate(asked, self.traits), self.names.versions(physical))
         if limit:
             tree = exp.select(exp.Star()).from_(tree.subquery("asked")).limit(limit)
         found = line.ask(tree)
@@ -261,9 +263,3 @@ class Warehouse(SqlEngine):
 def _inside(scan: Scan) -> bool:
     """Whether it reads a table of this warehouse."""
     return bool(scan.table) and scan.database is None
-
-
-def _parsed(query: str) -> exp.Query:
-    tree = parse_one(query, dialect=DIALECT)
-    assert isinstance(tree, exp.Query)  # noqa: S101 - canonical
-    return tree

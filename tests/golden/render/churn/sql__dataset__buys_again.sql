@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."buys_again__004e195d" AS
+CREATE TABLE "mlspec_data"."buys_again__7848550a" AS
 SELECT
   CAST("order_id" AS BIGINT) AS "order_id",
   CAST("customer" AS BIGINT) AS "customer",
@@ -17,13 +17,18 @@ SELECT
   CAST("this_order__with_voucher" AS BOOLEAN) AS "this_order__with_voucher",
   CAST("split" AS TEXT) AS "split"
 FROM (
-  WITH __spine AS (
+  WITH __spine AS MATERIALIZED (
     SELECT
-      ROW_NUMBER() OVER () AS "__row",
-      *
+      *,
+      ROW_NUMBER() OVER () AS "__row"
     FROM (
       SELECT
-        *
+        "order_id" AS "order_id",
+        "customer" AS "customer",
+        "amount" AS "amount",
+        "voucher" AS "voucher",
+        "event_time" AS "event_time",
+        "again" AS "again"
       FROM (
         SELECT
           "o"."order_id" AS "order_id",
@@ -32,8 +37,8 @@ FROM (
           "o"."voucher" AS "voucher",
           "o"."ordered_at" AS "event_time",
           COUNT("later"."order_id") > 0 AS "again"
-        FROM "mlspec_data"."orders__242638d2" AS "o"
-        LEFT JOIN "mlspec_data"."orders__242638d2" AS "later"
+        FROM "mlspec_data"."orders__f8caf1b5" AS "o"
+        LEFT JOIN "mlspec_data"."orders__f8caf1b5" AS "later"
           ON "later"."customer" = "o"."customer"
           AND "later"."ordered_at" > "o"."ordered_at"
           AND "later"."ordered_at" <= "o"."ordered_at" + INTERVAL '30' DAY
@@ -47,6 +52,20 @@ FROM (
       WHERE
         "event_time" < CAST('2024-06-01T00:00:00+00:00' AS TIMESTAMPTZ)
     ) AS __asked
+  ), __q0 AS MATERIALIZED (
+    SELECT DISTINCT
+      "customer" AS "__k0",
+      EPOCH_US(CAST("event_time" AS TIMESTAMPTZ)) AS "__t"
+    FROM __spine
+    WHERE
+      NOT "customer" IS NULL AND NOT "event_time" IS NULL
+  ), __q1 AS MATERIALIZED (
+    SELECT DISTINCT
+      "customer" AS "__k0",
+      EPOCH_US(CAST("event_time" AS TIMESTAMPTZ)) AS "__t"
+    FROM __spine
+    WHERE
+      NOT "customer" IS NULL AND NOT "event_time" IS NULL
   )
   SELECT
     "__s"."order_id",
@@ -55,13 +74,13 @@ FROM (
     "__s"."voucher",
     "__s"."event_time",
     "__s"."again",
-    COALESCE("__f0"."__v0", 0) AS "orders_before__orders_30d",
-    COALESCE("__f0"."__v1", 0) AS "orders_before__orders_all",
-    "__f0"."__v2" AS "orders_before__spent_30d",
-    "__f0"."__v3" AS "orders_before__spent_all",
-    COALESCE("__f0"."__v4", 0) AS "orders_before__vouchers",
-    "__f1"."__v0" AS "visits_before__pages",
-    "__f1"."__v1" AS "visits_before__pages_a_day",
+    COALESCE("__f0_0"."orders_30d", 0) AS "orders_before__orders_30d",
+    COALESCE("__f0_0"."orders_all", 0) AS "orders_before__orders_all",
+    "__f0_0"."spent_30d" AS "orders_before__spent_30d",
+    "__f0_0"."spent_all" AS "orders_before__spent_all",
+    COALESCE("__f0_0"."vouchers", 0) AS "orders_before__vouchers",
+    "__f1_0"."pages" AS "visits_before__pages",
+    "__f1_0"."pages_a_day" AS "visits_before__pages_a_day",
     CAST("__s"."amount" AS DOUBLE) AS "this_order__amount",
     NOT "__s"."voucher" IS NULL AS "this_order__with_voucher",
     CASE
@@ -70,35 +89,327 @@ FROM (
       ELSE 'test'
     END AS "split"
   FROM __spine AS __s
-  ASOF LEFT JOIN (
+  LEFT JOIN (
+    WITH __events AS (
+      SELECT
+        "customer" AS "__k0",
+        EPOCH_US(CAST("ordered_at" AS TIMESTAMPTZ)) AS "__us",
+        CAST(1 AS BIGINT) AS "__v0",
+        CASE
+          WHEN NOT (
+            "amount"
+          ) IS NULL
+          THEN CAST(1 AS BIGINT)
+          ELSE CAST(0 AS BIGINT)
+        END AS "__v1",
+        COALESCE((
+          "amount"
+        ), 0) AS "__v2",
+        CASE
+          WHEN (
+            NOT "voucher" IS NULL
+          )
+          THEN CAST(1 AS BIGINT)
+          ELSE CAST(0 AS BIGINT)
+        END AS "__v3"
+      FROM "mlspec_data"."orders__f8caf1b5"
+      WHERE
+        NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
+    ), __stream AS (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        "__v0" AS "__r0",
+        "__v1" AS "__r1",
+        "__v2" AS "__r2",
+        "__v3" AS "__r3"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t"
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        0 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q0
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(2592000000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q0
+    ), __running AS (
+      SELECT
+        "__k0",
+        "__t",
+        "__end",
+        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
+        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
+        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2",
+        SUM("__r3") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r3"
+      FROM __stream
+    )
     SELECT
-      "customer",
-      TRUE AS "__found",
-      "orders_30d" AS "__v0",
-      "orders_all" AS "__v1",
-      "spent_30d" AS "__v2",
-      "spent_all" AS "__v3",
-      "vouchers" AS "__v4",
-      "event_time" AS "__event",
-      "event_time" AS "__known"
-    FROM "mlspec_data"."orders_before__e420787f"
+      "__k0",
+      "__t",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "orders_30d",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) AS BIGINT) AS "orders_all",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r2" END)
+        ) AS DECIMAL(38, 2))
+      END AS "spent_30d",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END)
+        ) AS DECIMAL(38, 2))
+      END AS "spent_all",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) AS BIGINT) AS "vouchers"
+    FROM __running
     WHERE
-      NOT "event_time" IS NULL
-  ) AS "__f0"
-    ON "__s"."customer" = "__f0"."customer" AND "__s"."event_time" > "__f0"."__known"
-  ASOF LEFT JOIN (
+      NOT "__end" IS NULL
+    GROUP BY
+      "__k0",
+      "__t"
+  ) AS "__f0_0"
+    ON "__s"."customer" = "__f0_0"."__k0"
+    AND EPOCH_US(CAST("__s"."event_time" AS TIMESTAMPTZ)) = "__f0_0"."__t"
+  LEFT JOIN (
+    WITH __events AS (
+      SELECT
+        "customer" AS "__k0",
+        EPOCH_US(CAST("day" AS TIMESTAMPTZ)) AS "__us",
+        EPOCH_US(CAST("available_time" AS TIMESTAMPTZ)) AS "__known",
+        CASE
+          WHEN NOT (
+            "pages"
+          ) IS NULL
+          THEN CAST(1 AS BIGINT)
+          ELSE CAST(0 AS BIGINT)
+        END AS "__v0",
+        COALESCE(CAST((
+          "pages"
+        ) AS BIGINT), CAST(0 AS BIGINT)) AS "__v1"
+      FROM "mlspec_data"."visits__3ac8574f"
+      WHERE
+        NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
+    ), __stream AS (
+      SELECT
+        "__k0",
+        (
+          CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(1 AS BIGINT) AS "__stream",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v0"
+          ELSE 0
+        END AS "__r0",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r1",
+        CASE
+          WHEN (
+            "__us" + CAST(2592000000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v0"
+          ELSE 0
+        END AS "__r2",
+        CASE
+          WHEN (
+            "__us" + CAST(2592000000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r3"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(0 AS BIGINT) AS "__stream",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v0"
+          ELSE 0
+        END AS "__r0",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r1",
+        CASE
+          WHEN (
+            "__us" + CAST(2592000000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v0"
+          ELSE 0
+        END AS "__r2",
+        CASE
+          WHEN (
+            "__us" + CAST(2592000000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r3"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t"
+        ) * CAST(2 AS BIGINT) AS "__at",
+        CAST(1 AS BIGINT) AS "__stream",
+        "__t",
+        0 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q1
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(604800000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        CAST(0 AS BIGINT) AS "__stream",
+        "__t",
+        1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q1
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(2592000000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        CAST(0 AS BIGINT) AS "__stream",
+        "__t",
+        2 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q1
+    ), __running AS (
+      SELECT
+        "__k0",
+        "__t",
+        "__end",
+        SUM("__r0") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r0",
+        SUM("__r1") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r1",
+        SUM("__r2") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r2",
+        SUM("__r3") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r3"
+      FROM __stream
+    )
     SELECT
-      "customer",
-      TRUE AS "__found",
-      "pages" AS "__v0",
-      "pages_a_day" AS "__v1",
-      "event_time" AS "__event",
-      "event_time" AS "__known"
-    FROM "mlspec_data"."visits_before__8ca4fded"
+      "__k0",
+      "__t",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) AS BIGINT)
+      END AS "pages",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r3" END) - MAX(CASE WHEN "__end" = 2 THEN "__r3" END)
+        ) AS DOUBLE) / CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+        ) AS DOUBLE)
+      END AS "pages_a_day"
+    FROM __running
     WHERE
-      NOT "event_time" IS NULL
-  ) AS "__f1"
-    ON "__s"."customer" = "__f1"."customer" AND "__s"."event_time" > "__f1"."__known"
+      NOT "__end" IS NULL
+    GROUP BY
+      "__k0",
+      "__t"
+  ) AS "__f1_0"
+    ON "__s"."customer" = "__f1_0"."__k0"
+    AND EPOCH_US(CAST("__s"."event_time" AS TIMESTAMPTZ)) = "__f1_0"."__t"
   ORDER BY
     "__s"."__row"
 ) AS made;

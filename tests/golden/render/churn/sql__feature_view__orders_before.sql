@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."orders_before__e420787f" AS
+CREATE VIEW "mlspec_data"."orders_before__eba7c1d6" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("event_time" AS TIMESTAMPTZ) AS "event_time",
@@ -8,135 +8,147 @@ SELECT
   CAST("spent_all" AS DECIMAL(38, 2)) AS "spent_all",
   CAST("vouchers" AS BIGINT) AS "vouchers"
 FROM (
-  WITH __events AS (
-    SELECT
-      "customer",
-      "ordered_at" AS "__time",
-      "ordered_at" AS "__available",
-      COALESCE(CAST(1 AS BIGINT), CAST(0 AS BIGINT)) AS "__v0",
-      COALESCE(CASE WHEN NOT "amount" IS NULL THEN CAST(1 AS BIGINT) END, CAST(0 AS BIGINT)) AS "__v1",
-      CAST(COALESCE(CAST("amount" AS DECIMAL(38, 2)), 0) AS DECIMAL(38, 2)) AS "__v2",
-      COALESCE(CASE WHEN NOT "voucher" IS NULL THEN CAST(1 AS BIGINT) END, CAST(0 AS BIGINT)) AS "__v3"
-    FROM "mlspec_data"."orders__242638d2"
-    WHERE
-      NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
-  ), __points AS (
-    SELECT
-      "customer",
-      CASE
-        WHEN "__time" IS NULL OR "__available" IS NULL
-        THEN NULL
-        ELSE GREATEST("__time", "__available")
-      END AS "__at",
-      CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v0"
-        ELSE 0
-      END AS "__r0",
-      "__v0" AS "__r1",
-      CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v1"
-        ELSE 0
-      END AS "__r2",
-      CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v2"
-        ELSE 0
-      END AS "__r3",
-      "__v1" AS "__r4",
-      "__v2" AS "__r5",
-      "__v3" AS "__r6"
-    FROM __events
-    UNION ALL
-    SELECT
-      "customer",
-      "__time" + INTERVAL '2592000000000' MICROSECOND AS "__at",
-      -CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v0"
-        ELSE 0
-      END AS "__r0",
-      0 AS "__r1",
-      -CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v1"
-        ELSE 0
-      END AS "__r2",
-      -CASE
-        WHEN "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v2"
-        ELSE 0
-      END AS "__r3",
-      0 AS "__r4",
-      0 AS "__r5",
-      0 AS "__r6"
-    FROM __events
-    WHERE
-      "__time" + INTERVAL '2592000000000' MICROSECOND > CASE
-        WHEN "__time" IS NULL OR "__available" IS NULL
-        THEN NULL
-        ELSE GREATEST("__time", "__available")
-      END
-  ), __changes AS (
-    SELECT
-      "customer",
-      "__at",
-      SUM("__r0") AS "__r0",
-      SUM("__r1") AS "__r1",
-      SUM("__r2") AS "__r2",
-      SUM("__r3") AS "__r3",
-      SUM("__r4") AS "__r4",
-      SUM("__r5") AS "__r5",
-      SUM("__r6") AS "__r6"
-    FROM __points
-    GROUP BY
-      "customer",
-      "__at"
-  ), __running AS (
-    SELECT
-      "customer",
-      "__at",
-      SUM("__r0") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r0",
-      SUM("__r1") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r1",
-      SUM("__r2") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r2",
-      SUM("__r3") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r3",
-      SUM("__r4") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r4",
-      SUM("__r5") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r5",
-      SUM("__r6") OVER (PARTITION BY "customer" ORDER BY "__at") AS "__r6"
-    FROM __changes
+  WITH __questions AS MATERIALIZED (
+    WITH __happened AS (
+      SELECT
+        "customer" AS "__k0",
+        EPOCH_US(CAST("ordered_at" AS TIMESTAMPTZ)) AS "__us"
+      FROM "mlspec_data"."orders__f8caf1b5"
+      WHERE
+        NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
+    )
+    SELECT DISTINCT
+      "__k0",
+      "__t"
+    FROM (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) + CAST(1 AS BIGINT) AS "__t"
+      FROM __happened
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__us" + CAST(2592000000000 AS BIGINT)
+        ) + CAST(1 AS BIGINT) AS "__t"
+      FROM __happened
+    ) AS __moments
   )
   SELECT
-    "customer",
-    "__at" AS "event_time",
-    CAST("__r0" AS BIGINT) AS "orders_30d",
-    CAST("__r1" AS BIGINT) AS "orders_all",
-    CASE WHEN "__r2" > 0 THEN CAST("__r3" AS DECIMAL(38, 2)) END AS "spent_30d",
-    CASE WHEN "__r4" > 0 THEN CAST("__r5" AS DECIMAL(38, 2)) END AS "spent_all",
-    CAST("__r6" AS BIGINT) AS "vouchers"
-  FROM __running
+    "__q"."__k0" AS "customer",
+    MAKE_TIMESTAMP("__q"."__t" - CAST(1 AS BIGINT)) AT TIME ZONE 'UTC' AS "event_time",
+    COALESCE("__a0"."orders_30d", 0) AS "orders_30d",
+    COALESCE("__a0"."orders_all", 0) AS "orders_all",
+    "__a0"."spent_30d" AS "spent_30d",
+    "__a0"."spent_all" AS "spent_all",
+    COALESCE("__a0"."vouchers", 0) AS "vouchers"
+  FROM __questions AS __q
+  LEFT JOIN (
+    WITH __events AS (
+      SELECT
+        "customer" AS "__k0",
+        EPOCH_US(CAST("ordered_at" AS TIMESTAMPTZ)) AS "__us",
+        CAST(1 AS BIGINT) AS "__v0",
+        CASE
+          WHEN NOT (
+            "amount"
+          ) IS NULL
+          THEN CAST(1 AS BIGINT)
+          ELSE CAST(0 AS BIGINT)
+        END AS "__v1",
+        COALESCE((
+          "amount"
+        ), 0) AS "__v2",
+        CASE
+          WHEN (
+            NOT "voucher" IS NULL
+          )
+          THEN CAST(1 AS BIGINT)
+          ELSE CAST(0 AS BIGINT)
+        END AS "__v3"
+      FROM "mlspec_data"."orders__f8caf1b5"
+      WHERE
+        NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
+    ), __stream AS (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        "__v0" AS "__r0",
+        "__v1" AS "__r1",
+        "__v2" AS "__r2",
+        "__v3" AS "__r3"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t"
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        0 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __questions
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(2592000000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __questions
+    ), __running AS (
+      SELECT
+        "__k0",
+        "__t",
+        "__end",
+        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
+        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
+        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2",
+        SUM("__r3") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r3"
+      FROM __stream
+    )
+    SELECT
+      "__k0",
+      "__t",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "orders_30d",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) AS BIGINT) AS "orders_all",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r2" END)
+        ) AS DECIMAL(38, 2))
+      END AS "spent_30d",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END)
+        ) AS DECIMAL(38, 2))
+      END AS "spent_all",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) AS BIGINT) AS "vouchers"
+    FROM __running
+    WHERE
+      NOT "__end" IS NULL
+    GROUP BY
+      "__k0",
+      "__t"
+  ) AS "__a0"
+    ON "__q"."__k0" = "__a0"."__k0" AND "__q"."__t" = "__a0"."__t"
 ) AS made;

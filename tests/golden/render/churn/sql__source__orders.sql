@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."orders__242638d2" AS
+CREATE TABLE "mlspec_data"."orders__f8caf1b5" AS
 SELECT
   CAST("order_id" AS BIGINT) AS "order_id",
   CAST("customer" AS BIGINT) AS "customer",

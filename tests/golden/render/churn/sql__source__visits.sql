@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."visits__5b7246b1" AS
+CREATE TABLE "mlspec_data"."visits__3ac8574f" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("day" AS DATE) AS "day",

@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."late_returns__97f87340" AS
+CREATE TABLE "mlspec_data"."late_returns__0c6c8f67" AS
 SELECT
   CAST("loan_id" AS BIGINT) AS "loan_id",
   CAST("reader" AS BIGINT) AS "reader",
@@ -7,48 +7,130 @@ SELECT
   CAST("reader_returns__late_rate_90d" AS DOUBLE) AS "reader_returns__late_rate_90d",
   CAST("reader_returns__returns_90d" AS BIGINT) AS "reader_returns__returns_90d"
 FROM (
-  WITH __spine AS (
+  WITH __spine AS MATERIALIZED (
     SELECT
-      ROW_NUMBER() OVER () AS "__row",
-      *
+      *,
+      ROW_NUMBER() OVER () AS "__row"
     FROM (
       SELECT
-        *
+        "loan_id" AS "loan_id",
+        "reader" AS "reader",
+        "event_time" AS "event_time",
+        "late" AS "late"
       FROM (
         SELECT
           "l"."loan_id" AS "loan_id",
           "l"."reader" AS "reader",
           "l"."lent_at" AS "event_time",
           "r"."late" AS "late"
-        FROM "mlspec_data"."loans__b8c369f3" AS "l"
-        JOIN "mlspec_data"."returns__4194e46f" AS "r"
+        FROM "mlspec_data"."loans__d89496e5" AS "l"
+        JOIN "mlspec_data"."returns__9ba60a1f" AS "r"
           ON "r"."loan_id" = "l"."loan_id"
       ) AS rows
       WHERE
         "event_time" >= CAST('2024-01-01T00:00:00+00:00' AS TIMESTAMPTZ)
     ) AS __asked
+  ), __q0 AS MATERIALIZED (
+    SELECT DISTINCT
+      "reader" AS "__k0",
+      EPOCH_US(CAST("event_time" AS TIMESTAMPTZ)) AS "__t"
+    FROM __spine
+    WHERE
+      NOT "reader" IS NULL AND NOT "event_time" IS NULL
   )
   SELECT
     "__s"."loan_id",
     "__s"."reader",
     "__s"."event_time",
     "__s"."late",
-    "__f0"."__v0" AS "reader_returns__late_rate_90d",
-    COALESCE("__f0"."__v1", 0) AS "reader_returns__returns_90d"
+    "__f0_0"."late_rate_90d" AS "reader_returns__late_rate_90d",
+    COALESCE("__f0_0"."returns_90d", 0) AS "reader_returns__returns_90d"
   FROM __spine AS __s
-  ASOF LEFT JOIN (
+  LEFT JOIN (
+    WITH __events AS (
+      SELECT
+        "reader" AS "__k0",
+        EPOCH_US(CAST("returned_at" AS TIMESTAMPTZ)) AS "__us",
+        "loan_id" AS "__order",
+        CAST(1 AS BIGINT) AS "__v0",
+        CASE WHEN NOT (
+          "late"
+        ) IS NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS "__v1",
+        COALESCE(CAST(CAST((
+          "late"
+        ) AS INT) AS BIGINT), CAST(0 AS BIGINT)) AS "__v2"
+      FROM "mlspec_data"."returns__9ba60a1f"
+      WHERE
+        NOT "reader" IS NULL AND NOT "returned_at" IS NULL
+    ), __stream AS (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        "__v0" AS "__r0",
+        "__v1" AS "__r1",
+        "__v2" AS "__r2"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t"
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        0 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2"
+      FROM __q0
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(7776000000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2"
+      FROM __q0
+    ), __running AS (
+      SELECT
+        "__k0",
+        "__t",
+        "__end",
+        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
+        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
+        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2"
+      FROM __stream
+    )
     SELECT
-      "reader",
-      TRUE AS "__found",
-      "late_rate_90d" AS "__v0",
-      "returns_90d" AS "__v1",
-      "event_time" AS "__event",
-      "event_time" AS "__known"
-    FROM "mlspec_data"."reader_returns__57337363"
+      "__k0",
+      "__t",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "returns_90d",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r2" END)
+        ) AS DOUBLE) / CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) AS DOUBLE)
+      END AS "late_rate_90d"
+    FROM __running
     WHERE
-      NOT "event_time" IS NULL
-  ) AS "__f0"
-    ON "__s"."reader" = "__f0"."reader" AND "__s"."event_time" > "__f0"."__known"
+      NOT "__end" IS NULL
+    GROUP BY
+      "__k0",
+      "__t"
+  ) AS "__f0_0"
+    ON "__s"."reader" = "__f0_0"."__k0"
+    AND EPOCH_US(CAST("__s"."event_time" AS TIMESTAMPTZ)) = "__f0_0"."__t"
   ORDER BY
     "__s"."__row"
 ) AS made;

@@ -1,121 +1,127 @@
-CREATE TABLE "mlspec_data"."reader_returns__57337363" AS
+CREATE VIEW "mlspec_data"."reader_returns__7c5b250b" AS
 SELECT
   CAST("reader" AS BIGINT) AS "reader",
   CAST("event_time" AS TIMESTAMPTZ) AS "event_time",
   CAST("returns_90d" AS BIGINT) AS "returns_90d",
   CAST("late_rate_90d" AS DOUBLE) AS "late_rate_90d"
 FROM (
-  WITH __events AS (
-    SELECT
-      "reader",
-      "returned_at" AS "__time",
-      "returned_at" AS "__available",
-      COALESCE(CAST(1 AS BIGINT), CAST(0 AS BIGINT)) AS "__v0",
-      COALESCE(CASE WHEN NOT "late" IS NULL THEN CAST(1 AS BIGINT) END, CAST(0 AS BIGINT)) AS "__v1",
-      CAST(COALESCE(CAST(CAST((
-        "late"
-      ) AS INT) AS INT128), 0) AS INT128) AS "__v2"
-    FROM "mlspec_data"."returns__4194e46f"
-    WHERE
-      NOT "reader" IS NULL AND NOT "returned_at" IS NULL
-  ), __points AS (
-    SELECT
-      "reader",
-      CASE
-        WHEN "__time" IS NULL OR "__available" IS NULL
-        THEN NULL
-        ELSE GREATEST("__time", "__available")
-      END AS "__at",
-      CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v0"
-        ELSE 0
-      END AS "__r0",
-      CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v1"
-        ELSE 0
-      END AS "__r1",
-      CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v2"
-        ELSE 0
-      END AS "__r2"
-    FROM __events
-    UNION ALL
-    SELECT
-      "reader",
-      "__time" + INTERVAL '7776000000000' MICROSECOND AS "__at",
-      -CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v0"
-        ELSE 0
-      END AS "__r0",
-      -CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v1"
-        ELSE 0
-      END AS "__r1",
-      -CASE
-        WHEN "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-          WHEN "__time" IS NULL OR "__available" IS NULL
-          THEN NULL
-          ELSE GREATEST("__time", "__available")
-        END
-        THEN "__v2"
-        ELSE 0
-      END AS "__r2"
-    FROM __events
-    WHERE
-      "__time" + INTERVAL '7776000000000' MICROSECOND > CASE
-        WHEN "__time" IS NULL OR "__available" IS NULL
-        THEN NULL
-        ELSE GREATEST("__time", "__available")
-      END
-  ), __changes AS (
-    SELECT
-      "reader",
-      "__at",
-      SUM("__r0") AS "__r0",
-      SUM("__r1") AS "__r1",
-      SUM("__r2") AS "__r2"
-    FROM __points
-    GROUP BY
-      "reader",
-      "__at"
-  ), __running AS (
-    SELECT
-      "reader",
-      "__at",
-      SUM("__r0") OVER (PARTITION BY "reader" ORDER BY "__at") AS "__r0",
-      SUM("__r1") OVER (PARTITION BY "reader" ORDER BY "__at") AS "__r1",
-      SUM("__r2") OVER (PARTITION BY "reader" ORDER BY "__at") AS "__r2"
-    FROM __changes
+  WITH __questions AS MATERIALIZED (
+    WITH __happened AS (
+      SELECT
+        "reader" AS "__k0",
+        EPOCH_US(CAST("returned_at" AS TIMESTAMPTZ)) AS "__us",
+        "loan_id" AS "__order"
+      FROM "mlspec_data"."returns__9ba60a1f"
+      WHERE
+        NOT "reader" IS NULL AND NOT "returned_at" IS NULL
+    )
+    SELECT DISTINCT
+      "__k0",
+      "__t"
+    FROM (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) + CAST(1 AS BIGINT) AS "__t"
+      FROM __happened
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__us" + CAST(7776000000000 AS BIGINT)
+        ) + CAST(1 AS BIGINT) AS "__t"
+      FROM __happened
+    ) AS __moments
   )
   SELECT
-    "reader",
-    "__at" AS "event_time",
-    CAST("__r0" AS BIGINT) AS "returns_90d",
-    CASE WHEN "__r1" > 0 THEN CAST("__r2" AS DOUBLE) / CAST("__r1" AS DOUBLE) END AS "late_rate_90d"
-  FROM __running
+    "__q"."__k0" AS "reader",
+    MAKE_TIMESTAMP("__q"."__t" - CAST(1 AS BIGINT)) AT TIME ZONE 'UTC' AS "event_time",
+    COALESCE("__a0"."returns_90d", 0) AS "returns_90d",
+    "__a0"."late_rate_90d" AS "late_rate_90d"
+  FROM __questions AS __q
+  LEFT JOIN (
+    WITH __events AS (
+      SELECT
+        "reader" AS "__k0",
+        EPOCH_US(CAST("returned_at" AS TIMESTAMPTZ)) AS "__us",
+        "loan_id" AS "__order",
+        CAST(1 AS BIGINT) AS "__v0",
+        CASE WHEN NOT (
+          "late"
+        ) IS NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS "__v1",
+        COALESCE(CAST(CAST((
+          "late"
+        ) AS INT) AS BIGINT), CAST(0 AS BIGINT)) AS "__v2"
+      FROM "mlspec_data"."returns__9ba60a1f"
+      WHERE
+        NOT "reader" IS NULL AND NOT "returned_at" IS NULL
+    ), __stream AS (
+      SELECT
+        "__k0",
+        (
+          "__us"
+        ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
+        CAST(NULL AS BIGINT) AS "__t",
+        CAST(NULL AS INT) AS "__end",
+        "__v0" AS "__r0",
+        "__v1" AS "__r1",
+        "__v2" AS "__r2"
+      FROM __events
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t"
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        0 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2"
+      FROM __questions
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          "__t" - CAST(7776000000000 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t",
+        1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2"
+      FROM __questions
+    ), __running AS (
+      SELECT
+        "__k0",
+        "__t",
+        "__end",
+        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
+        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
+        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2"
+      FROM __stream
+    )
+    SELECT
+      "__k0",
+      "__t",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "returns_90d",
+      CASE
+        WHEN (
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) > 0
+        THEN CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r2" END)
+        ) AS DOUBLE) / CAST((
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+        ) AS DOUBLE)
+      END AS "late_rate_90d"
+    FROM __running
+    WHERE
+      NOT "__end" IS NULL
+    GROUP BY
+      "__k0",
+      "__t"
+  ) AS "__a0"
+    ON "__q"."__k0" = "__a0"."__k0" AND "__q"."__t" = "__a0"."__t"
 ) AS made;

@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."loans__b8c369f3" AS
+CREATE TABLE "mlspec_data"."loans__d89496e5" AS
 SELECT
   CAST("loan_id" AS BIGINT) AS "loan_id",
   CAST("reader" AS BIGINT) AS "reader",

@@ -1,4 +1,4 @@
-CREATE VIEW "mlspec_data"."returns__4194e46f" AS
+CREATE VIEW "mlspec_data"."returns__9ba60a1f" AS
 SELECT
   CAST("loan_id" AS BIGINT) AS "loan_id",
   CAST("reader" AS BIGINT) AS "reader",
@@ -10,7 +10,7 @@ FROM (
     "loans"."reader" AS "reader",
     "loans"."returned_at" AS "returned_at",
     "loans"."returned_at" > "loans"."lent_at" + INTERVAL '28' DAY AS "late"
-  FROM "mlspec_data"."loans__b8c369f3" AS "loans"
+  FROM "mlspec_data"."loans__d89496e5" AS "loans"
   WHERE
     NOT "loans"."returned_at" IS NULL
 ) AS made;

@@ -1,0 +1,65 @@
+"""Change points: for each key, the value of every windowed feature from each moment on at which one can change.
+
+Between two such moments nothing enters a window and nothing leaves one. So a table of them answers at every `t` with its
+last row before `t` (boundary exclusive), or at or before it (inclusive): it is what a materialized view of windows holds.
+"""
+
+from sqlglot import exp
+
+from mlspec.ir.relation import Boundary, Windows
+from mlspec.ir.sql.dialect import column, moment, number
+from mlspec.ir.sql.windows import ASKED, Span, answers, events, names, union
+
+
+def change_points(windows: Windows) -> exp.Query:
+    """The keys, `event_time`, and one column a feature."""
+    keys = names(windows)
+    found = answers(windows, "__questions")
+    final = exp.select(
+        *[exp.alias_(column(n, "__q"), k, quoted=True) for n, k in zip(keys, windows.keys, strict=True)],
+        exp.alias_(moment(_happened(windows), zoned=windows.zoned), "event_time", quoted=True),
+    ).from_(exp.alias_(exp.to_table("__questions"), "__q", table=True))
+    holders: dict[str, exp.Expr] = {}
+    for index, answer in enumerate(found):
+        alias = f"__a{index}"
+        same = [exp.EQ(this=column(n, "__q"), expression=column(n, alias)) for n in (*keys, ASKED)]
+        rows = exp.alias_(answer.query.subquery(), alias, table=True, quoted=True)
+        final = final.join(rows, on=exp.and_(*same), join_type="LEFT", copy=False)
+        holders |= {f: column(f, alias) for f in answer.features}
+    for aggregate in windows.aggregates:
+        node = holders[aggregate.name]
+        final = final.select(exp.alias_(_zeroed(aggregate.function, node), aggregate.name, quoted=True), copy=False)
+    return final.with_("__questions", as_=_questions(windows), materialized=True, copy=False)
+
+
+def _zeroed(function: str, node: exp.Expr) -> exp.Expr:
+    zero = function in {"count", "count_distinct", "approx_count_distinct"}
+    return exp.func("COALESCE", node, exp.Literal.number(0)) if zero else node
+
+
+def _happened(windows: Windows) -> exp.Expr:
+    """Exclusive, what is asked a microsecond later holds from just after the moment on."""
+    asked = column(ASKED, "__q")
+    return exp.Sub(this=asked, expression=number(1)) if windows.boundary is Boundary.EXCLUSIVE else asked
+
+
+def _questions(windows: Windows) -> exp.Query:
+    """Every moment at which an event begins or stops to count in some window, as a question just after it."""
+    known = column("__known") if windows.available else None
+    exclusive = windows.boundary is Boundary.EXCLUSIVE
+    moments: list[exp.Expr] = []
+    for span in dict.fromkeys(Span.of(a) for a in windows.aggregates):
+        enters = span.enters(column("__us"), known)
+        moments.append(exp.Add(this=exp.paren(enters), expression=number(1)) if exclusive else enters)
+        if span.window:
+            leaves = span.leaves(column("__us"), windows.boundary)
+            late = exclusive and not span.hop
+            moments.append(exp.Add(this=exp.paren(leaves), expression=number(1)) if late else leaves)
+    distinct = list({m.sql(): m for m in moments}.values())
+    branches = [
+        exp.select(*[column(k) for k in names(windows)], exp.alias_(m, ASKED, quoted=True)).from_("__happened")
+        for m in distinct
+    ]
+    rows = union(branches).subquery("__moments")
+    query = exp.select(*[column(k) for k in names(windows)], column(ASKED)).distinct().from_(rows)
+    return query.with_("__happened", as_=events(windows, []))
