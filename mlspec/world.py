@@ -40,7 +40,7 @@ def chosen_backends(gathered: Gathered, root: Path) -> Backends:
 
 def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
     """What a source reads: a table of the warehouse is looked at by its engine, everything else from here."""
-    if scan.table and scan.database is None:
+    if scan.inside:
         return Seen(snapshot=backends.engine.content(scan.table))
     return look(address, scan, backends.place)
 

@@ -16,8 +16,8 @@ from mlspec.backends.port import (
 )
 from mlspec.base.address import Address
 from mlspec.base.diag import Span
-from mlspec.base.digest import digest
 from mlspec.ir.check import Check
+from mlspec.ir.outside import held
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name
 from mlspec.ir.service import Service
@@ -75,12 +75,8 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
 
 
 def _relation(address: Address, body: Relation, bench: Bench, *, anew: bool) -> Outcome:
-    if (
-        body.scan
-        and body.scan.files
-        and not body.scan.store
-        and digest([bench.content(f) for f in body.scan.files]) != body.scan.snapshot
-    ):
+    scan = body.scan
+    if scan and scan.files and not scan.store and held(scan, [bench.content(f) for f in scan.files]) != scan.snapshot:
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )

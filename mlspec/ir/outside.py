@@ -1,7 +1,9 @@
 """Where rows lie that somebody else keeps: an object store, another database; and what was seen there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlspec.base.digest import digest
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.workflow import Secret
 
@@ -50,6 +52,16 @@ class Scan:
     tags: tuple[str, ...] = ()
     store: ObjectStore | None = None
     database: Database | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is a table of the very warehouse, so that the engine itself reads it."""
+        return bool(self.table) and self.database is None
+
+
+def held(scan: Scan, contents: Sequence[str]) -> str:
+    """The snapshot of files that hold this; where they lie counts as far as it says something of their rows."""
+    return digest(list(contents), scan.files) if scan.partitions else digest(list(contents))
 
 
 @dataclass(frozen=True, slots=True)

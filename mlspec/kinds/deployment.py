@@ -10,8 +10,9 @@ from mlspec.base.diag import Diagnostic
 from mlspec.ir.resource import Body
 from mlspec.ir.service import Autoscale, Probe, Rollout, Service
 from mlspec.kinds.model import Model
-from mlspec.kinds.pipeline import ResourcesSpec, SecretRef
+from mlspec.kinds.pipeline import ResourcesSpec
 from mlspec.language.scope import Scope
+from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec
 from mlspec.language.words import ColumnName, Duration, Int, Type, wrong
 

@@ -20,15 +20,15 @@ from mlspec.ir.workflow import (
     RegisterStep,
     Resources,
     Schedule,
-    Secret,
     Source,
     Step,
     Workflow,
 )  # fmt: skip
 from mlspec.kinds.dataset import Dataset
 from mlspec.language.scope import Scope
+from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import Bool, Cron, Duration, Float, Int, Name, Quantity, TimeZone, wrong
+from mlspec.language.words import Bool, Cron, Duration, Float, Int, Name, Quantity, TimeZone
 
 _OUTPUT = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 _REGISTERED = "data"
@@ -91,26 +91,6 @@ class ResourcesSpec(Part):
     def lower(self) -> Resources:
         """As backends see it."""
         return Resources(self.cpu, self.memory, self.gpu, self.cpu_limit, self.memory_limit)
-
-
-class SecretSpec(Part):
-    """A reference to a secret: an environment variable, or `name/key` of a Kubernetes secret."""
-
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    kubernetes: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*/[A-Za-z0-9._-]+$")] | None = None
-
-    def lower(self) -> Secret:
-        """As backends see it. Raises PydanticCustomError unless it is one of the two."""
-        return Secret("env", self.env) if self.env else Secret("kubernetes", self.kubernetes or "")
-
-
-def _secret(value: Any) -> Any:
-    if isinstance(value, dict) and len(value) != 1:
-        raise wrong("invalid-secret", "a secret is one of `env: NAME` and `kubernetes: name/key`")
-    return value
-
-
-SecretRef = Annotated[SecretSpec, BeforeValidator(_secret)]
 
 
 class Register(Part):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -12,21 +11,18 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.columntype import TIMES, ColumnType
-from mlspec.ir.outside import Mismatch, Scan
+from mlspec.ir.outside import Mismatch, Scan, held
 from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
+from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles, StoreSpec
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time
 from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
 from mlspec.language.sql import Sql
 from mlspec.language.words import Bool, ColumnName, TimeZone, Type
-
-_FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
-
-_PACKED = (".gz", ".zst")
 
 
 def _expanded(value: Any) -> Any:
@@ -42,27 +38,6 @@ class SourceColumn(Part):
     origin: str = Field(default="", alias="from")
 
 
-class SourceFiles(Part):
-    """Files of the project, by a path or a pattern; CSV needs its header and NULLs said only where they are unusual.
-
-    `hive_partitions` are the columns whose values stand in the path: `data/day=2024-01-01/part.parquet`.
-    """
-
-    path: str
-    format: Literal["parquet", "csv", "json"] | None = None
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    header: Bool = True
-    null_values: tuple[str, ...] = ("",)
-    hive_partitions: tuple[ColumnName, ...] = ()
-
-    def said(self, name: str) -> tuple[str, str]:
-        """The format and the delimiter of a file of this name; no format where the name says none."""
-        path = PurePosixPath(name.lower())
-        suffix = PurePosixPath(path.stem).suffix if path.suffix in _PACKED else path.suffix
-        tabs = suffix == ".tsv" and "delimiter" not in self.model_fields_set
-        return self.format or _FORMATS.get(suffix, ""), "\t" if tabs else self.delimiter
-
-
 def _files(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -75,6 +50,7 @@ class Source(Spec):
         | None
     ) = None
     table: Annotated[str, OnChange.REBUILD, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
+    database: Annotated[DatabaseSpec, OnChange.REBUILD] | None = None
     query: Annotated[Sql, OnChange.REBUILD] | None = None
     columns: dict[
         ColumnName, Annotated[SourceColumn, BeforeValidator(_expanded, json_schema_input_type=Type | SourceColumn)]
@@ -100,6 +76,10 @@ class Source(Spec):
             yield scope.error(
                 "invalid-source", f"a source has one of `files`, `table`, `query`; `{self.name}` has {found}", "name"
             )
+            return
+        if self.database is not None and self.table is None:
+            message = "`database` belongs to a `table`"
+            yield scope.error("meaningless-field", message, "database", key=True, help="name its `table`")
             return
         if self.query is None and not self.columns:
             yield scope.error(
@@ -270,7 +250,7 @@ class Source(Spec):
             columns.append(Column(name, kind, made, (), words, declared.description, declared.tags))
             select = select.select(exp.alias_(node, name, quoted=True))
         query = select.from_("scan").sql(DIALECT)
-        keep = Keep.VIEW if scan.table else Keep.TABLE
+        keep = Keep.VIEW if scan.inside else Keep.TABLE
         return Relation(query, tuple(columns), rows, keep, scan=scan)
 
     def _folded(self, scope: Scope) -> Iterator[Diagnostic]:
@@ -286,70 +266,71 @@ class Source(Spec):
                 )
 
     def _scan(self, scope: Scope) -> Scan:
-        scan = self._wanted(scope)
-        seen = scope.outside(str(self.address), scan)
-        if seen.problems:
-            raise Problems(self._told(scope, problem) for problem in seen.problems)
-        return replace(scan, files=seen.files, tags=seen.tags, snapshot=seen.snapshot)
+        wanted = self._wanted_table(scope) if self.files is None else self._wanted_files(scope, self.files)
+        seen = scope.outside(str(self.address), wanted)
+        found = replace(wanted, files=seen.files, tags=seen.tags, snapshot=seen.snapshot)
+        if problems := [*(self._told(scope, p) for p in seen.problems), *self._partitions(scope, found.files)]:
+            raise Problems(problems)
+        return found
 
     def _told(self, scope: Scope, wrong: Mismatch) -> Diagnostic:
         where = ("columns", wrong.column) if wrong.column else (self.place,)
         return scope.error(wrong.code, wrong.message, *where, key=True, help=wrong.help)
 
-    def _wanted(self, scope: Scope) -> Scan:
-        """What is to be read, before anybody looked whether it is there."""
-        declared = tuple((c.origin or n, c.type) for n, c in self.columns.items())
-        if self.files is None:
-            return Scan(table=self.table or "", declared=declared)
-        found = self._found(scope, self.files.path)
-        kind, delimiter = self.files.said(found[0])
-        if not kind:
-            raise Problems([scope.error("unknown-format", f"the format of `{found[0]}` is not known by its name", "files",
-                                        help="say `format: parquet`, `csv` or `json`")])  # fmt: skip
-        text = kind == "csv"
-        options = (("delimiter", delimiter), ("header", "true" if self.files.header else "false")) if text else ()
-        partitions = tuple(self.columns[n].origin or n for n in self.files.hive_partitions if n in self.columns)
-        if problems := [*self._partitions(scope, found), *self._unread(scope, kind)]:
-            raise Problems(problems)
-        content = [scope.files.content(f) for f in found]
-        snapshot = digest(content, found) if partitions else digest(content)
-        nulls = self.files.null_values if text else ()
-        return Scan(kind, found, "", options, nulls, snapshot, declared, partitions)
+    @property
+    def _declared(self) -> tuple[tuple[str, ColumnType], ...]:
+        return tuple((c.origin or n, c.type) for n, c in self.columns.items())
 
-    def _found(self, scope: Scope, path: str) -> tuple[str, ...]:
+    def _wanted_table(self, scope: Scope) -> Scan:
+        """The table to be read, before anybody looked whether it is there."""
+        if self.database is None:
+            return Scan(table=self.table or "", declared=self._declared)
+        if problems := list(self.database.check(scope)):
+            raise Problems(problems)
+        if self.database.path:
+            self._found(scope, self.database.path, "database")
+        return Scan(table=self.table or "", declared=self._declared, database=self.database.lower())
+
+    def _wanted_files(self, scope: Scope, files: SourceFiles) -> Scan:
+        """The files or objects to be read, with what those of the project hold."""
+        found = (files.path,) if files.remote else self._found(scope, files.path, "files")
+        kind, delimiter = files.said(found[0])
+        problems = list(files.check(scope, kind))
+        if not kind:
+            problems = [scope.error("unknown-format", f"the format of `{found[0]}` is not known by its name", "files",
+                                    help="say `format: parquet`, `csv` or `json`")]  # fmt: skip
+        if problems:
+            raise Problems(problems)
+        text = kind == "csv"
+        options = (("delimiter", delimiter), ("header", "true" if files.header else "false")) if text else ()
+        partitions = tuple(self.columns[n].origin or n for n in files.hive_partitions if n in self.columns)
+        store = (files.store or StoreSpec()).lower() if files.remote else None
+        nulls = files.null_values if text else ()
+        scan = Scan(kind, found, "", options, nulls, "", self._declared, partitions, (), store)
+        content = [] if files.remote else [scope.files.content(f) for f in found]
+        return replace(scan, snapshot=held(scan, content))
+
+    def _found(self, scope: Scope, path: str, field: str) -> tuple[str, ...]:
         try:
             found = scope.files.glob(path)
         except OutsideProject:
-            raise Problems([scope.error("outside-project", f"`{path}` lies outside the project", "files")]) from None
+            raise Problems([scope.error("outside-project", f"`{path}` lies outside the project", field)]) from None
         if not found:
-            raise Problems([scope.error("missing-file", f"no file matches `{path}`", "files",
+            raise Problems([scope.error("missing-file", f"no file matches `{path}`", field,
                                         help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
         return found
 
     def _partitions(self, scope: Scope, found: tuple[str, ...]) -> Iterator[Diagnostic]:
-        files = self.files
-        for index, name in enumerate(files.hive_partitions if files else ()):
+        for index, name in enumerate(self.files.hive_partitions if self.files else ()):
             path = ("files", "hive_partitions", index)
             if name not in self.columns:
-                help_ = known_names(name, self.columns, "column") if self.columns else ""
-                yield scope.error(
-                    "unknown-column",
-                    f"`{name}` stands in the path, but is not declared in `columns`",
-                    *path,
-                    help=help_,
-                )
+                message = f"`{name}` stands in the path, but is not declared in `columns`"
+                yield scope.error("unknown-column", message, *path, help=known_names(name, self.columns, "column"))
                 continue
             key = self.columns[name].origin or name
             without = next((f for f in found if not any(p.startswith(f"{key}=") for p in f.split("/")[:-1])), None)
             if without is not None:
                 yield scope.error("invalid-source", f"the path of `{without}` has no folder `{key}=…`", *path)
-
-    def _unread(self, scope: Scope, kind: str) -> Iterator[Diagnostic]:
-        """Options that mean nothing for the format."""
-        for name in ("delimiter", "header", "null_values"):
-            if kind != "csv" and self.files is not None and name in self.files.model_fields_set:
-                message = f"`{name}` means nothing for {kind.capitalize() if kind == 'parquet' else kind.upper()}"
-                yield scope.error("meaningless-field", message, "files", name, key=True, help="remove it")
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)

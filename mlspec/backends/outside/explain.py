@@ -10,7 +10,7 @@ from sqlglot import exp
 from mlspec.backends.outside.fitting import unfit
 from mlspec.backends.outside.heads import Group, groups, opened
 from mlspec.backends.outside.local import located
-from mlspec.backends.outside.reader import FILE, of_path, rows
+from mlspec.backends.outside.reader import FILE, of_path, raw, rows
 from mlspec.backends.port import BackendError, Place
 from mlspec.base.address import Address
 from mlspec.ir.columntype import ColumnType
@@ -31,7 +31,7 @@ def explain(connection: Any, address: Address, relation: Relation, place: Place,
     `said` is what DuckDB said; values of columns with the tag `pii` are not shown.
     """
     scan = relation.scan
-    if scan is None or (scan.table and scan.database is None):
+    if scan is None or scan.inside:
         return
     local, files = located(scan, place)
     shown = {str(f.path): f.shown for f in files}
@@ -73,7 +73,7 @@ def _first_unfit(connection: Any, scan: Scan, group: Group, name: str, kind: Col
     """The first value of a column that does not fit, the path of its file, and how many there are."""
     if kind.name in {"array", "struct", "bytes"}:
         return None
-    value = of_path(name) if name in scan.partitions else exp.cast(column(name), "VARCHAR")
+    value = of_path(name) if name in scan.partitions else exp.cast(raw(name, scan), "VARCHAR")
     first, path = (exp.Anonymous(this="first", expressions=[e]) for e in (value.copy(), column(FILE)))
     counted = exp.select(first, path, exp.Count(this=exp.Star()))
     asked = counted.from_(rows(group, scan, named=True)).where(unfit(value, kind)).sql(DIALECT)

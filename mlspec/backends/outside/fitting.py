@@ -39,7 +39,7 @@ def _keeps(have: ColumnType, declared: ColumnType, *, loose: bool) -> bool:
 
 def from_text(value: exp.Expr, kind: ColumnType) -> exp.Expr:
     """The value of a text, or an error where the type would not hold all that it says."""
-    cast = exp.cast(value.copy(), data_type(kind))
+    cast = value.copy() if kind.name == "string" else exp.cast(value.copy(), data_type(kind))
     lost = loses(value, kind)
     if lost is None:
         return cast

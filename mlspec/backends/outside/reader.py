@@ -25,6 +25,8 @@ from mlspec.ir.sql.dialect import DIALECT, column, data_type
 
 FILE = "__file"
 """The column that holds the path of a row's file, where paths have values in them."""
+_NO_NULL = "\x01no text is null\x01"
+"""DuckDB passes over values beyond the last column if they are NULL; so nothing is NULL until it has been read."""
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def query(scan: Scan) -> exp.Query:
 
 def checked(connection: Any, address: Address, scan: Scan, place: Place) -> exp.Query:
     """The query, after what it reads was compared with what was declared. Raises BackendError."""
-    if scan.table and scan.database is None:
+    if scan.inside:
         return _checked_table(connection, address, scan)
     local, files = located(scan, place)
     found = groups(connection, local, files)
@@ -128,15 +130,26 @@ def _select(group: Group, scan: Scan) -> exp.Select:
 def _value(name: str, kind: ColumnType, scan: Scan, group: Group) -> exp.Expr:
     if name in scan.partitions:
         return from_text(of_path(name), kind)
+    value = raw(name, scan)
     have = group.kind(name)
     is_text = not group.types.get(name) if have is None else have.name == "string"
     if not is_text or (scan.format != "csv" and have is None):
-        return exp.cast(column(name), data_type(kind))
+        return exp.cast(value, data_type(kind))
     if kind.name == "bytes" and ("bytes", "hex") in scan.options:
-        return exp.Anonymous(this="unhex", expressions=[column(name)])
+        return exp.Anonymous(this="unhex", expressions=[value])
     if kind.name in {"array", "struct"}:
-        return exp.cast(exp.cast(column(name), "JSON"), data_type(kind))
-    return from_text(column(name), kind)
+        return exp.cast(exp.cast(value, "JSON"), data_type(kind))
+    return from_text(value, kind)
+
+
+def raw(name: str, scan: Scan) -> exp.Expr:
+    """A value as it stands there; of CSV, NULL for the texts that mean it."""
+    found = column(name)
+    if scan.format != "csv" or "quoted_nulls" in dict(scan.options) or not scan.nulls:
+        return found
+    if len(scan.nulls) == 1:
+        return exp.func("NULLIF", found, exp.Literal.string(scan.nulls[0]))
+    return exp.Case(ifs=[exp.If(this=found.isin(*scan.nulls), true=exp.null())], default=found.copy())
 
 
 def of_path(name: str) -> exp.Expr:
@@ -164,11 +177,12 @@ def _call(group: Group, scan: Scan) -> str:
     if scan.format == "json":
         return json_call(paths)
     options = dict(scan.options)
+    own = "quoted_nulls" in options  # a copy that was written by this house
     columns = ", ".join(f"{text(n)}: 'VARCHAR'" for n in group.names)
     wanted = [
         listed(paths), "auto_detect = false", f"columns = {{{columns}}}", f"delim = {text(options['delimiter'])}", "quote = '\"'",
-        "escape = '\"'", f"header = {options['header']}", f"nullstr = {listed(scan.nulls)}",
-        f"allow_quoted_nulls = {options.get('quoted_nulls', 'true')}", "strict_mode = true", "null_padding = false",
+        "escape = '\"'", f"header = {options['header']}", f"nullstr = {listed(scan.nulls if own else [_NO_NULL])}",
+        f"allow_quoted_nulls = {'false' if own else 'true'}", "strict_mode = true", "null_padding = false",
         "ignore_errors = false", "hive_partitioning = false",
     ]  # fmt: skip
     return f"read_csv({', '.join(wanted)})"

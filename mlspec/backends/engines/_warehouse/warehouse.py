@@ -153,7 +153,7 @@ class Warehouse(SqlEngine):
 
     @explained
     def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
-        line, catalog = self.writing(outside=relation.scan is not None and not _inside(relation.scan))
+        line, catalog = self.writing(outside=relation.scan is not None and not relation.scan.inside)
         version = physical_name(str(address), relation)
         with line.transaction(version):
             known = catalog.versions().get(version)
@@ -258,8 +258,3 @@ class Warehouse(SqlEngine):
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
         line = self.reading()
         return files.write(line.batches(self.names.version(version)), path, format)
-
-
-def _inside(scan: Scan) -> bool:
-    """Whether it reads a table of this warehouse."""
-    return bool(scan.table) and scan.database is None

@@ -15,26 +15,36 @@ FROM (
   FROM (
     SELECT
       CASE
-        WHEN CONTAINS("order_id", '.') OR CONTAINS(LOWER("order_id"), 'e')
+        WHEN CONTAINS(CASE WHEN "order_id" IN ('', 'NA') THEN NULL ELSE "order_id" END, '.')
+        OR CONTAINS(LOWER(CASE WHEN "order_id" IN ('', 'NA') THEN NULL ELSE "order_id" END), 'e')
         THEN ERROR('a value is no int64')
-        ELSE CAST("order_id" AS BIGINT)
+        ELSE CAST(CASE WHEN "order_id" IN ('', 'NA') THEN NULL ELSE "order_id" END AS BIGINT)
       END AS "order_id",
       CASE
-        WHEN CONTAINS("customer_id", '.') OR CONTAINS(LOWER("customer_id"), 'e')
+        WHEN CONTAINS(CASE WHEN "customer_id" IN ('', 'NA') THEN NULL ELSE "customer_id" END, '.')
+        OR CONTAINS(LOWER(CASE WHEN "customer_id" IN ('', 'NA') THEN NULL ELSE "customer_id" END), 'e')
         THEN ERROR('a value is no int64')
-        ELSE CAST("customer_id" AS BIGINT)
+        ELSE CAST(CASE WHEN "customer_id" IN ('', 'NA') THEN NULL ELSE "customer_id" END AS BIGINT)
       END AS "customer_id",
       CASE
-        WHEN REGEXP_MATCHES(SUBSTRING("ordered_at", 12), '[A-Za-z+-]')
+        WHEN REGEXP_MATCHES(
+          SUBSTRING(CASE WHEN "ordered_at" IN ('', 'NA') THEN NULL ELSE "ordered_at" END, 12),
+          '[A-Za-z+-]'
+        )
         THEN ERROR('a value is no timestamp')
-        ELSE CAST("ordered_at" AS TIMESTAMP)
+        ELSE CAST(CASE WHEN "ordered_at" IN ('', 'NA') THEN NULL ELSE "ordered_at" END AS TIMESTAMP)
       END AS "ordered_at",
       CASE
-        WHEN LENGTH(RTRIM(SPLIT_PART("amount", '.', 2), '0 ')) > 2
+        WHEN LENGTH(
+          RTRIM(
+            SPLIT_PART(CASE WHEN "amount" IN ('', 'NA') THEN NULL ELSE "amount" END, '.', 2),
+            '0 '
+          )
+        ) > 2
         THEN ERROR('a value is no decimal(10,2)')
-        ELSE CAST("amount" AS DECIMAL(10, 2))
+        ELSE CAST(CASE WHEN "amount" IN ('', 'NA') THEN NULL ELSE "amount" END AS DECIMAL(10, 2))
       END AS "amount",
-      CAST("voucher" AS TEXT) AS "voucher"
+      CASE WHEN "voucher" IN ('', 'NA') THEN NULL ELSE "voucher" END AS "voucher"
     FROM READ_CSV(
       ['data/orders.csv'],
       auto_detect = FALSE,
@@ -43,7 +53,7 @@ FROM (
       quote = '"',
       escape = '"',
       header = TRUE,
-      nullstr = ['', 'NA'],
+      nullstr = ['no text is null'],
       allow_quoted_nulls = TRUE,
       strict_mode = TRUE,
       null_padding = FALSE,

@@ -18,19 +18,20 @@ FROM (
     FROM (
       SELECT
         CASE
-          WHEN CONTAINS("customer", '.') OR CONTAINS(LOWER("customer"), 'e')
+          WHEN CONTAINS(NULLIF("customer", ''), '.')
+          OR CONTAINS(LOWER(NULLIF("customer", '')), 'e')
           THEN ERROR('a value is no int64')
-          ELSE CAST("customer" AS BIGINT)
+          ELSE CAST(NULLIF("customer", '') AS BIGINT)
         END AS "customer",
         CASE
-          WHEN CONTAINS("day", ':')
+          WHEN CONTAINS(NULLIF("day", ''), ':')
           THEN ERROR('a value is no date')
-          ELSE CAST("day" AS DATE)
+          ELSE CAST(NULLIF("day", '') AS DATE)
         END AS "day",
         CASE
-          WHEN CONTAINS("pages", '.') OR CONTAINS(LOWER("pages"), 'e')
+          WHEN CONTAINS(NULLIF("pages", ''), '.') OR CONTAINS(LOWER(NULLIF("pages", '')), 'e')
           THEN ERROR('a value is no int32')
-          ELSE CAST("pages" AS INT)
+          ELSE CAST(NULLIF("pages", '') AS INT)
         END AS "pages"
       FROM READ_CSV(
         ['data/visits.csv'],
@@ -40,7 +41,7 @@ FROM (
         quote = '"',
         escape = '"',
         header = TRUE,
-        nullstr = [''],
+        nullstr = ['no text is null'],
         allow_quoted_nulls = TRUE,
         strict_mode = TRUE,
         null_padding = FALSE,

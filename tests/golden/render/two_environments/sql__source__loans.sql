@@ -13,24 +13,25 @@ FROM (
   FROM (
     SELECT
       CASE
-        WHEN CONTAINS("loan_id", '.') OR CONTAINS(LOWER("loan_id"), 'e')
+        WHEN CONTAINS(NULLIF("loan_id", ''), '.')
+        OR CONTAINS(LOWER(NULLIF("loan_id", '')), 'e')
         THEN ERROR('a value is no int64')
-        ELSE CAST("loan_id" AS BIGINT)
+        ELSE CAST(NULLIF("loan_id", '') AS BIGINT)
       END AS "loan_id",
       CASE
-        WHEN CONTAINS("reader", '.') OR CONTAINS(LOWER("reader"), 'e')
+        WHEN CONTAINS(NULLIF("reader", ''), '.') OR CONTAINS(LOWER(NULLIF("reader", '')), 'e')
         THEN ERROR('a value is no int64')
-        ELSE CAST("reader" AS BIGINT)
+        ELSE CAST(NULLIF("reader", '') AS BIGINT)
       END AS "reader",
       CASE
-        WHEN NOT REGEXP_MATCHES(SUBSTRING("lent_at", 12), '[A-Za-z+-]')
+        WHEN NOT REGEXP_MATCHES(SUBSTRING(NULLIF("lent_at", ''), 12), '[A-Za-z+-]')
         THEN ERROR('a value is no timestamptz')
-        ELSE CAST("lent_at" AS TIMESTAMPTZ)
+        ELSE CAST(NULLIF("lent_at", '') AS TIMESTAMPTZ)
       END AS "lent_at",
       CASE
-        WHEN NOT REGEXP_MATCHES(SUBSTRING("returned_at", 12), '[A-Za-z+-]')
+        WHEN NOT REGEXP_MATCHES(SUBSTRING(NULLIF("returned_at", ''), 12), '[A-Za-z+-]')
         THEN ERROR('a value is no timestamptz')
-        ELSE CAST("returned_at" AS TIMESTAMPTZ)
+        ELSE CAST(NULLIF("returned_at", '') AS TIMESTAMPTZ)
       END AS "returned_at"
     FROM READ_CSV(
       ['data/loans.csv'],
@@ -40,7 +41,7 @@ FROM (
       quote = '"',
       escape = '"',
       header = TRUE,
-      nullstr = [''],
+      nullstr = ['no text is null'],
       allow_quoted_nulls = TRUE,
       strict_mode = TRUE,
       null_padding = FALSE,

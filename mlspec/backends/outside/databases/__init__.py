@@ -1,0 +1,1 @@
+"""Tables of other databases, a file for each kind of database."""
