@@ -1,11 +1,14 @@
 """From a relation to a query that an engine can run: the algebra, with the formulations that its traits allow."""
 
-from sqlglot import exp, parse_one
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.changes import change_points
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.pit import point_in_time
+from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.ir.sql.traits import Traits
 
 
@@ -24,7 +27,11 @@ def written(tree: exp.Expr, traits: Traits, *, pretty: bool = False) -> str:
 
 
 def parsed_query(text: str) -> exp.Query:
-    """The tree of a canonical query."""
-    tree = parse_one(text, dialect=DIALECT)
-    assert isinstance(tree, exp.Query)  # noqa: S101 - canonical
-    return tree
+    """The tree of a canonical query. Raises SqlProblems for anything else: a saved plan may have been written by others."""
+    try:
+        trees = sqlglot.parse(text, dialect=DIALECT)
+    except SqlglotError:
+        trees = []
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise SqlProblems(SqlProblem("forbidden-sql", "a definition is one query"))
+    return trees[0]

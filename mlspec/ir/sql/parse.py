@@ -8,51 +8,12 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.forbidden import READERS, TABLE_FUNCTIONS, WRITES, names_a_file, reaches
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, named, place, refuse
 from mlspec.ir.sql.reproducible import clock, unsteady
 
 SQLGLOT_RAISES = (SqlglotError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What sqlglot's optimizer is known to raise for queries that parse but mean nothing; a query is never trusted."""
-
-_WRITES = (
-    exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy,
-    exp.Command, exp.Attach, exp.Detach, exp.Pragma, exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback,
-    exp.Into, exp.Kill, exp.LoadData, exp.Export, exp.Install, exp.Analyze, exp.Describe, exp.Show, exp.Summarize,
-    exp.Grant, exp.Comment, exp.Lock,
-)  # fmt: skip
-_FILE_NAMES = frozenset(
-    [
-        "glob",
-        "getenv",
-        "query",
-        "query_table",
-        "which_secret",
-        "read_text",
-        "read_blob",
-        "parquet_scan",
-        "sniff_csv",
-        "getvariable",
-        "system",
-        "write_log",
-    ]
-)
-_FILE_PREFIXES = (
-    "read_",
-    "scan_",
-    "duckdb_",
-    "pragma_",
-    "parquet_",
-    "postgres_",
-    "mysql_",
-    "sqlite_",
-    "iceberg_",
-    "delta_",
-    "http",
-)
-_FILE = re.compile(r"[/:*\\]|\.(csv|tsv|parquet|json|jsonl|ndjson|txt|gz|zst|db|duckdb|xlsx)$", re.IGNORECASE)
-_TABLE_FUNCTIONS = frozenset(
-    {"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"}
-)
 
 
 def parse(text: str) -> exp.Query:
@@ -137,7 +98,7 @@ def not_understood(error: BaseException) -> SqlProblem:
 def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
     yield from unsteady(tree, text)
     for node in tree.walk():
-        if isinstance(node, _WRITES):
+        if isinstance(node, WRITES):
             word = _keyword(node)
             at = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
             start = at.start() if at else 0
@@ -150,7 +111,7 @@ def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
             yield SqlProblem(
                 "forbidden-sql", "a definition has no parameters", *span, help="`${vars.name}` puts a variable in"
             )
-        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and _FILE.search(node.name):
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and names_a_file(node.name):
             message = f"`{node.name}` reaches outside the declared sources"
             yield SqlProblem("forbidden-sql", message, *place(node), help="declare the data as a source")
         elif isinstance(node, exp.Func):
@@ -165,21 +126,17 @@ def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
     if clock(node, known):
         yield SqlProblem("not-reproducible", f"`{written}` gives another answer each time", start, length,
                          help="use the event time of the row, or a variable")  # fmt: skip
-    elif (
-        known & _FILE_NAMES
-        or any(n.startswith(_FILE_PREFIXES) for n in known)
-        or isinstance(node, (exp.ReadCSV, exp.ReadParquet))
-    ):
+    elif reaches(known) or isinstance(node, READERS):
         yield SqlProblem("forbidden-sql", f"`{written}` reaches outside the declared sources", start, length,
                          help="declare the data as a source")  # fmt: skip
-    elif isinstance(node.parent, exp.Table) and not known & _TABLE_FUNCTIONS:
+    elif isinstance(node.parent, exp.Table) and not known & TABLE_FUNCTIONS:
         yield SqlProblem("forbidden-sql", f"table function `{written}` is not allowed", start, length)
 
 
 def _keyword(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         return str(node.this).upper()
-    return {"truncatetable": "TRUNCATE", "lock": "FOR"}.get(node.key, node.key.upper())
+    return {"truncatetable": "TRUNCATE", "lock": "FOR", "transaction": "BEGIN"}.get(node.key, node.key.upper())
 
 
 _STATEMENTS = [

@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlglot import exp, parse_one
 
+from mlspec.backends.port import BackendError
 from mlspec.ir.relation import Keep, Relation
+from mlspec.ir.sql import forbidden
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
 
 
@@ -15,7 +17,13 @@ def table(schema: str, name: str) -> exp.Table:
 
 
 def substituted(tree: exp.Query, kept: Mapping[str, exp.Table], scanned: exp.Query | None = None) -> exp.Query:
-    """A canonical query with kept versions in the place of addresses, and what is scanned in the place of `scan`."""
+    """A canonical query with kept versions in the place of addresses, and what is scanned in the place of `scan`.
+
+    Raises BackendError for a query that does more than read them: nothing that is run here has not been looked at twice.
+    """
+    wrong = next(forbidden.found(tree, kept), None)
+    if wrong is not None:
+        raise BackendError(f"a definition may only read declared sources: {wrong}", code="forbidden-sql")
     for node in list(tree.find_all(exp.Table)):
         version = kept.get(node.name) if "." in node.name else None
         if version is not None:

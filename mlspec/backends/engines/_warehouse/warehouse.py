@@ -27,6 +27,7 @@ from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
+from mlspec.ir.sql.problem import SqlProblems
 from mlspec.ir.sql.traits import Traits
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ def explained(method: Callable[..., T]) -> Callable[..., T]:
         with self.lock:
             try:
                 return method(self, *args, **kwargs)
+            except SqlProblems as error:
+                raise BackendError(str(error), code="forbidden-sql") from None
             except self.driver_errors() as error:
                 raise self.explain(error) from None
 
