@@ -121,6 +121,8 @@ class Lookup:
     at: str = ""
     tie: ColumnType | None = None
     """The type of the tie break, if there is one."""
+    given: str = ""
+    """The asker's column that says whether there is an answer at all; without it being true all features are NULL."""
 
 
 @dataclass(frozen=True, slots=True)

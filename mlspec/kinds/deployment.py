@@ -112,8 +112,7 @@ class Deployment(Spec):
         model: Model = scope.spec(self.model)
         found: dict[str, Any] = {}
         for one in scope.spec(model.feature_set).chosen(scope):
-            view = scope.spec(one.view)
-            found.update(view.on_request.inputs if view.on_request else view.keys(scope))
+            found.update(one.needs(scope))
         return found
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:

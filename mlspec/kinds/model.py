@@ -84,8 +84,8 @@ class Model(Spec):
                 message = f"dataset `{dataset.name}` holds feature set `{dataset.feature_set}`, the model takes `{self.feature_set}`"
                 yield scope.error("contract-mismatch", message, "feature_set", help="use one feature set in both")
             for index, name in enumerate(self.label):
-                if name not in dataset.labels.label:
-                    help_ = known_names(name, dataset.labels.label, "label")
+                if name not in dataset.labels.names:
+                    help_ = known_names(name, dataset.labels.names, "label")
                     yield scope.error(
                         "unknown-column", f"dataset `{dataset.name}` has no label `{name}`", "label", index, help=help_
                     )

@@ -22,7 +22,7 @@ from mlspec.language.expectations import Quality, check_qualities, keys_quality,
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
 from mlspec.language.sql import Sql
-from mlspec.language.words import Bool, ColumnName, TimeZone, Type
+from mlspec.language.words import Bool, ColumnName, Duration, TimeZone, Type
 
 
 def _expanded(value: Any) -> Any:
@@ -59,6 +59,7 @@ class Source(Spec):
     available_time: str | None = None
     tie_break: ColumnName | None = None
     known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
+    lateness: Annotated[Duration, OnChange.UPDATE] | None = None
     rows: Annotated[Literal["append_only", "mutable"], OnChange.UPDATE] = "append_only"
     timezone: TimeZone | None = None
     keys: tuple[ColumnName, ...] = ()

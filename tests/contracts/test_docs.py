@@ -11,6 +11,7 @@ from mlspec.backends.chosen import DEPLOYS
 from mlspec.base.diag import Report
 from mlspec.cli.arguments import Parser, add_global_options
 from mlspec.cli.main import VERBS
+from mlspec.documents.each import each
 from mlspec.documents.project import Files
 from mlspec.documents.reader import read_text
 from mlspec.language.bind import bind
@@ -58,7 +59,7 @@ def test_every_yaml_block_binds(page):
         if mark:
             continue  # `not-a-spec`, `of-another-package`
         report = Report()
-        for document in read_text(text, name(page), report):
+        for document in (one for whole in read_text(text, name(page), report) for one in each(whole, report)):
             assert bind(document, KINDS, Bindings(Files(REPOSITORY), "docs", {}, "dev"), report)
         assert not report.failed, [d.message for d in report.diagnostics]
 

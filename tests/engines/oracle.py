@@ -44,6 +44,7 @@ class Timing:
     tie_break: str = ""
     inclusive: bool = True
     ttl: timedelta | None = None
+    until: str = ""
 
 
 def visible(rows, asked, t, timing):
@@ -61,7 +62,8 @@ def latest(rows, asked, t, timing):
     order = [c for c in (timing.time, timing.available, timing.tie_break) if c]
     found = max(visible(rows, asked, t, timing), key=lambda r: [(r[c] is not None, r[c]) for c in order], default=None)
     expired = found and timing.ttl is not None and found[timing.time] < t - timing.ttl
-    return None if expired else found
+    ended = found and timing.until and found[timing.until] is not None and found[timing.until] <= t
+    return None if expired or ended else found
 
 
 def windowed(rows, asked, t, timing, function, value, *, window=None, offset=timedelta(0), hop=None,
@@ -87,3 +89,13 @@ def windowed(rows, asked, t, timing, function, value, *, window=None, offset=tim
         whole = sum(value(r) for r in inside)
         return sum(value(r) for r in inside if where(r)) / whole if whole else None
     return NUMBERS[function]([value(r) for r in inside if where(r)], *argument)
+
+
+def forward(rows, asked, t, time, function, value, *, window, ends, where=lambda _: True, argument=()):
+    """A label: a function of the values of the rows in `[t, t + w)`, or None while the window may still get rows."""
+    if t is None or ends is None or ends < t + window:
+        return None
+    same = [r for r in rows if all(v is not None and r[k] == v for k, v in asked.items()) and r[time] is not None]
+    inside = [r for r in same if t <= r[time] < t + window and where(r) and value(r) is not None]
+    inside = sorted(inside, key=lambda r: (r[time], value(r)))
+    return NUMBERS[function]([value(r) for r in inside], *argument)

@@ -8,10 +8,10 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Timing, latest, windowed
+from oracle import Timing, forward, latest, windowed
 
 from mlspec.ir.columntype import ColumnType
-from mlspec.ir.relation import Aggregate, AsOf, Boundary, Column, Keep, Relation, Windows
+from mlspec.ir.relation import Aggregate, AsOf, Boundary, Column, Keep, Lookup, Relation, Windows
 from mlspec.ir.relation import Timing as SqlTiming
 from mlspec.ir.sql.aggregates import FUNCTIONS, ZERO_OF_NOTHING, result_type
 from mlspec.ir.sql.formulate import formulate
@@ -53,12 +53,13 @@ def available(rows, lateness):
 lateness = st.lists(st.sampled_from([*DOUBLED, None, HOUR / 2]), min_size=14, max_size=14)
 
 SQL_TYPES = {"k": "BIGINT", "j": "VARCHAR", "time": "TIMESTAMP", "known": "TIMESTAMP", "asked": "TIMESTAMP", "v": "INTEGER", "x": "DOUBLE",
-             "tie": "INTEGER", "n": "BIGINT"}  # fmt: skip
+             "until": "TIMESTAMP", "tie": "INTEGER", "n": "BIGINT"}  # fmt: skip
 TYPES = {
     "k": "int64",
     "j": "string",
     "time": "timestamp",
     "known": "timestamp",
+    "until": "timestamp",
     "v": "int32",
     "x": "float64",
     "tie": "int32",
@@ -133,7 +134,7 @@ def without_ties(rows, timing, names):
 
 def latest_view(name, timing, names):
     kept = SqlTiming(timing.time, timing.available, timing.tie_break, Boundary.INCLUSIVE if timing.inclusive else Boundary.EXCLUSIVE,
-                     int(timing.ttl / dt.timedelta(microseconds=1)) if timing.ttl else 0)  # fmt: skip
+                     int(timing.ttl / dt.timedelta(microseconds=1)) if timing.ttl else 0, timing.until)  # fmt: skip
     columns = tuple(Column(n, ColumnType(t), n) for n, t in TYPES.items())
     relation = Relation("", columns, "", keys=names, timing=kept)
     return look_up(name, relation, (("v", f"{name}_v"), ("x", f"{name}_x")), tuple((n, n) for n in names))
@@ -146,14 +147,16 @@ timings = st.builds(
     st.sampled_from(["", "tie"]),
     st.booleans(),
     st.sampled_from([None, HOUR, 2 * HOUR]),
+    st.sampled_from(["", "", "until"]),
 )
 key_names = st.sampled_from([("k",), ("j",), ("k", "j")])
 
 
 @FAST
 @given(
-    rows_of(tie=st.one_of(st.integers(0, 2), st.none())), lateness, timings, key_names, spines, st.sampled_from(WAYS)
-)
+    rows_of(tie=st.one_of(st.integers(0, 2), st.none()), until=maybe_times), lateness, timings, key_names, spines,
+    st.sampled_from(WAYS),
+)  # fmt: skip
 def test_the_latest_value(rows, late, timing, names, spine, way):
     rows = without_ties(available(rows, late), timing, names)
     table("view", [*TYPES], rows)
@@ -164,7 +167,15 @@ def test_the_latest_value(rows, late, timing, names, spine, way):
 
 
 @FAST
-@given(rows_of(tie=st.integers(0, 2)), lateness, timings, timings, key_names, spines, st.sampled_from(WAYS))
+@given(
+    rows_of(tie=st.integers(0, 2), until=maybe_times),
+    lateness,
+    timings,
+    timings,
+    key_names,
+    spines,
+    st.sampled_from(WAYS),
+)
 def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, spine, way):
     everything = available(rows, late)
     first, second = without_ties(everything, one, names), without_ties(everything, other, ("k",))
@@ -179,7 +190,10 @@ def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, 
 @FAST
 @given(st.dictionaries(st.sampled_from([1, 2, 3, None]), values), spines)
 def test_rows_without_time_are_always_true(held, spine):
-    rows = [{"k": k, "v": v, "j": None, "time": None, "known": None, "x": None, "tie": None} for k, v in held.items()]
+    rows = [
+        {"k": k, "v": v, "j": None, "time": None, "known": None, "x": None, "tie": None, "until": None}
+        for k, v in held.items()
+    ]
     table("view", [*TYPES], rows)
     for answer in asked_of_duckdb(spine, [latest_view("view", Timing(), ("k",))]):
         expected = latest(rows, by_key(answer, ("k",)), answer["asked"], Timing())
@@ -222,7 +236,7 @@ def lowered(written, name):
 
 def check_windows(rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW):
     rows = available(rows, late)
-    table("source.rows", [*TYPES], [{"tie": None, **r} for r in rows])
+    table("source.rows", [*TYPES], [{"tie": None, "until": None, **r} for r in rows])
     made = tuple(lowered(w, f"f{i}") for i, w in enumerate(written))
     windows = Windows("source.rows", names, "time", made, known, order, boundary)
     columns = tuple(Column(a.name, a.type, a.name, empty=a.function in ZERO_OF_NOTHING) for a in made)
@@ -282,6 +296,41 @@ def test_windows_by_running_sums(rows, late, written, boundary, names, spine, kn
 )  # fmt: skip
 def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, known, order, keep):
     check_windows(rows, late, written, boundary, names, spine, known, order, keep=keep)
+
+
+# -- labels that look forward ------------------------------------------------------------------------------------------
+
+
+@FAST
+@given(
+    rows_of(), st.lists(aggregates(("count", "sum", "avg", "min", "max", "median", "count_distinct", "first", "last")), min_size=1, max_size=3),
+    key_names, spines,
+)  # fmt: skip
+def test_labels_that_look_forward(rows, written, names, spine):
+    """As a dataset asks for them: a window that lies after the question, and no answer before it has passed."""
+    wanted = [(w[0], w[1] or "v", w[2] or HOUR, w[5]) for w in written]
+    table("source.rows", [*TYPES], [{"known": None, "tie": None, "until": None, **r} for r in rows])
+    lookups, given = [], []
+    for index, (function, value, window, where) in enumerate(wanted):
+        made = lowered((function, value, window, -window, None, where, "", None), f"f{index}")
+        windows = Windows("source.rows", names, "time", (made,))
+        zero = (made.name,) if function in ZERO_OF_NOTHING else ()
+        lookups.append(Lookup("source.rows", tuple((n, n) for n in names), ((made.name, made.name),), SqlTiming("time"), zero, windows,
+                              given=f"g{index}"))  # fmt: skip
+        length = window // dt.timedelta(microseconds=1)
+        given.append(f'asked + INTERVAL {length} MICROSECOND <= (SELECT MAX(time) FROM "source.rows") AS "g{index}"')
+    table("spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
+    as_of = AsOf(f"SELECT *, {', '.join(given)} FROM spine", ("k", "j", "asked", "n"), "asked", tuple(lookups))
+    found = connection().execute(formulate(Relation("", (), "", as_of=as_of), DUCKDB).sql("duckdb"))
+    answers = [dict(zip([d[0] for d in found.description], row, strict=True)) for row in found.fetchall()]
+    assert [a["n"] for a in answers] == list(range(len(spine)))
+    ends = max((r["time"] for r in rows if r["time"] is not None), default=None)
+    for answer in answers:
+        for index, (function, value, window, where) in enumerate(wanted):
+            expected = forward(rows, by_key(answer, names), answer["asked"], "time", function, READ[value],
+                               window=window, ends=ends, where=WHERES[where])  # fmt: skip
+            as_float = isinstance(answer[f"f{index}"], float) and expected is not None
+            assert same(answer[f"f{index}"], float(expected) if as_float else expected)
 
 
 # -- the edges, one by one ---------------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ def _joined(
         node = values[feature]
         if feature in lookup.zero:
             node = exp.func("COALESCE", node, exp.Literal.number(0))
+        if lookup.given:
+            node = exp.Case(ifs=[exp.If(this=column(lookup.given, "__s"), true=node)])
         final = final.select(exp.alias_(node, name, quoted=True), copy=False)
     return final
 

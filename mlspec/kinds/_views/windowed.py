@@ -37,12 +37,14 @@ def windowed(
     problems: list[Diagnostic] = []
     for index, written in enumerate(aggregations):
         try:
-            for aggregate, read in _aggregates(frame, written, index, (windows, hop), columns, what):
+            for aggregate, read in aggregates_of(
+                frame, written, ("aggregations", index), (windows, hop), columns, what
+            ):
                 aggregates.append(aggregate)
                 origins = tuple(Origin(address, n) for n in sorted(read))
                 order = tie if aggregate.function in ORDERED else ""
                 made.append(
-                    _feature_column(aggregate, read, origins, columns, digest(rows, order) if order else rows, written)
+                    feature_column(aggregate, read, origins, columns, digest(rows, order) if order else rows, written)
                 )
         except Problems as error:
             problems.extend(error.diagnostics)
@@ -80,9 +82,9 @@ Defaults = tuple[Sequence[Duration | None], Duration | None]
 """The windows and the hop of the view, for aggregations that say none of their own."""
 
 
-def _aggregates(frame: Frame, written: Aggregation, index: int, defaults: Defaults, columns: dict[str, Column], what: str
+def aggregates_of(frame: Frame, written: Aggregation, at: tuple[str | int, ...], defaults: Defaults, columns: dict[str, Column], what: str
                 ) -> Iterator[tuple[Aggregate, frozenset[str]]]:  # fmt: skip
-    at = ("aggregations", index)
+    """Each aggregate that an aggregation at a path means, with the columns that it reads. Raises Problems."""
     value, kind, read = _value(frame, written, at, columns, what)
     conditions = []
     for field in ("where", "among"):
@@ -182,7 +184,7 @@ def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], column
     return node.sql(DIALECT), kind, read
 
 
-def _feature_column(
+def feature_column(
     aggregate: Aggregate,
     read: frozenset[str],
     origins: tuple[Origin, ...],
@@ -190,6 +192,7 @@ def _feature_column(
     rows: str,
     written: Aggregation,
 ) -> Column:
+    """The column of an aggregate over rows of a meaning."""
     meaning = digest(
         (aggregate.function, aggregate.argument, aggregate.value, aggregate.where, aggregate.among),
         (aggregate.window, aggregate.offset, aggregate.hop),
