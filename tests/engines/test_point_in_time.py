@@ -234,7 +234,7 @@ def lowered(written, name):
     )  # fmt: skip
 
 
-def check_windows(rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW):
+def check_windows(rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW, way=DUCKDB):
     rows = available(rows, late)
     table("source.rows", [*TYPES], [{"tie": None, "until": None, **r} for r in rows])
     made = tuple(lowered(w, f"f{i}") for i, w in enumerate(written))
@@ -244,10 +244,10 @@ def check_windows(rows, late, written, boundary, names, spine, known, order="", 
         "", columns, "", keep, keys=names, timing=SqlTiming("event_time", boundary=boundary), windows=windows
     )
     if keep is Keep.TABLE:
-        connection().execute(f'CREATE OR REPLACE TABLE "view" AS {formulate(relation, DUCKDB).sql("duckdb")}')
+        connection().execute(f'CREATE OR REPLACE TABLE "view" AS {formulate(relation, way).sql("duckdb")}')
     lookup = look_up("view", relation, tuple((a.name, a.name) for a in made), tuple((n, n) for n in names))
     timing = Timing("time", known, order, inclusive=boundary is Boundary.INCLUSIVE)
-    answers = asked_of_duckdb(spine, [lookup])
+    answers = asked_of_duckdb(spine, [lookup], way)
     for answer in answers:
         for one, (function, value, window, offset, hop, where, among, argument) in zip(made, written, strict=True):
             expected = windowed(
@@ -268,15 +268,15 @@ window_cases = (rows_of(), lateness)
 boundaries, known_columns = st.sampled_from(Boundary), st.sampled_from(["", "known"])
 
 
-keeps = st.sampled_from([Keep.VIEW, Keep.TABLE])
+keeps = st.builds(dict, keep=st.sampled_from([Keep.VIEW, Keep.TABLE]), way=st.sampled_from(WAYS))
 
 
 @FAST
 @given(
     *window_cases, st.lists(aggregates(), min_size=1, max_size=4), boundaries, key_names, spines, known_columns, keeps
 )
-def test_windows(rows, late, written, boundary, names, spine, known, keep):
-    check_windows(rows, late, written, boundary, names, spine, known, keep=keep)
+def test_windows(rows, late, written, boundary, names, spine, known, how):
+    check_windows(rows, late, written, boundary, names, spine, known, **how)
 
 
 @FAST
@@ -284,8 +284,8 @@ def test_windows(rows, late, written, boundary, names, spine, known, keep):
     *window_cases, st.lists(aggregates(("count", "sum", "avg", "ratio"), ("v",)), min_size=1, max_size=4), boundaries,
     key_names, spines, known_columns, keeps,
 )  # fmt: skip
-def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known, keep):
-    check_windows(rows, late, written, boundary, names, spine, known, keep=keep)
+def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known, how):
+    check_windows(rows, late, written, boundary, names, spine, known, **how)
 
 
 @FAST
@@ -294,8 +294,8 @@ def test_windows_by_running_sums(rows, late, written, boundary, names, spine, kn
     st.lists(aggregates(("first", "last", "last_n", "distinct_n")), min_size=1, max_size=3),
     boundaries, key_names, spines, known_columns, st.sampled_from(["", "tie"]), keeps,
 )  # fmt: skip
-def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, known, order, keep):
-    check_windows(rows, late, written, boundary, names, spine, known, order, keep=keep)
+def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, known, order, how):
+    check_windows(rows, late, written, boundary, names, spine, known, order, **how)
 
 
 # -- labels that look forward ------------------------------------------------------------------------------------------

@@ -98,23 +98,22 @@ def _counted(aggregate: Aggregate) -> exp.Expr:
     if aggregate.value:
         known = exp.paren(parsed(aggregate.value)).is_(exp.null()).not_()
         condition = exp.and_(condition, known) if condition is not None else known
-    one, zero = exp.cast(exp.Literal.number(1), "BIGINT"), exp.cast(exp.Literal.number(0), "BIGINT")
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
     return one if condition is None else exp.Case(ifs=[exp.If(this=condition, true=one)], default=zero)
 
 
 def _summed(aggregate: Aggregate, *conditions: str) -> exp.Expr:
+    """Narrow values go through the sort; the engine's `SUM` of them is wide."""
     kind, condition = aggregate.value_type, _both(*conditions)
-    node: exp.Expr = exp.cast(exp.Literal.number(1), "BIGINT")
+    node: exp.Expr = exp.Literal.number(1)
     if aggregate.value:
         node = exp.paren(parsed(aggregate.value))
-        if kind is None or kind.name != "decimal":
-            node = exp.cast(exp.cast(node, "INT") if kind and kind.name == "boolean" else node, "BIGINT")
+        node = exp.cast(node, "INT") if kind and kind.name == "boolean" else node
     if condition is not None:
         node = exp.Case(ifs=[exp.If(this=condition, true=node)])
     if condition is None and not aggregate.value:
         return node
-    zero = exp.Literal.number(0)
-    return exp.func("COALESCE", node, zero if kind and kind.name == "decimal" else exp.cast(zero, "BIGINT"))
+    return exp.func("COALESCE", node, exp.Literal.number(0))
 
 
 def from_sums(aggregate: Aggregate, totals: Mapping[str, exp.Expr]) -> exp.Expr:

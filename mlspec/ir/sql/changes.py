@@ -8,13 +8,15 @@ from sqlglot import exp
 
 from mlspec.ir.relation import Boundary, Windows
 from mlspec.ir.sql.dialect import column, moment, number
-from mlspec.ir.sql.windows import ASKED, Span, answers, events, names, union
+from mlspec.ir.sql.spans import ASKED, Span, events, names, union
+from mlspec.ir.sql.traits import Traits
+from mlspec.ir.sql.windows import answers
 
 
-def change_points(windows: Windows) -> exp.Query:
+def change_points(windows: Windows, traits: Traits) -> exp.Query:
     """The keys, `event_time`, and one column a feature."""
     keys = names(windows)
-    found = answers(windows, "__questions")
+    found = answers(windows, "__questions", traits)
     final = exp.select(
         *[exp.alias_(column(n, "__q"), k, quoted=True) for n, k in zip(keys, windows.keys, strict=True)],
         exp.alias_(moment(_happened(windows), zoned=windows.zoned), "event_time", quoted=True),

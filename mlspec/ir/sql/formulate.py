@@ -17,7 +17,7 @@ def formulate(relation: Relation, traits: Traits) -> exp.Query:
     if relation.as_of is not None:
         return point_in_time(relation.as_of, traits)
     if relation.windows is not None:
-        return change_points(relation.windows)
+        return change_points(relation.windows, traits)
     return parsed_query(relation.query)
 
 

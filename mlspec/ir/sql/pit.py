@@ -11,8 +11,9 @@ from sqlglot import exp, parse_one
 from mlspec.ir.relation import AsOf, Lookup
 from mlspec.ir.sql.dialect import DIALECT, column, microseconds
 from mlspec.ir.sql.latest import found_rows
+from mlspec.ir.sql.spans import ASKED
 from mlspec.ir.sql.traits import Traits
-from mlspec.ir.sql.windows import ASKED, answers
+from mlspec.ir.sql.windows import answers
 
 ROW = "__row"
 
@@ -59,7 +60,7 @@ def _joined(
     if lookup.windows is None:
         final, values = found_rows(final, lookup, asked, f"__f{index}", traits)
     else:
-        final, values = _windowed(final, as_of, lookup, index, ctes)
+        final, values = _windowed(final, as_of, lookup, index, traits, ctes)
     for feature, name in lookup.features:
         node = values[feature]
         if feature in lookup.zero:
@@ -71,7 +72,7 @@ def _joined(
 
 
 def _windowed(
-    final: exp.Select, as_of: AsOf, lookup: Lookup, index: int, ctes: list[tuple[str, exp.Query]]
+    final: exp.Select, as_of: AsOf, lookup: Lookup, index: int, traits: Traits, ctes: list[tuple[str, exp.Query]]
 ) -> tuple[exp.Select, Mapping[str, exp.Expr]]:
     """Windows are computed once for each question, and joined to all rows that ask it."""
     windows = lookup.windows
@@ -84,7 +85,7 @@ def _windowed(
     questions = f"__q{index}"
     ctes.append((questions, asked.distinct().from_("__spine").where(*known)))
     values: dict[str, exp.Expr] = {}
-    for part, answer in enumerate(answers(windows, questions)):
+    for part, answer in enumerate(answers(windows, questions, traits)):
         alias = f"__f{index}_{part}"
         at = microseconds(column(time, "__s"), zoned=windows.zoned)
         same: Sequence[exp.Expr] = [

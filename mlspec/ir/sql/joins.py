@@ -1,0 +1,107 @@
+"""Windowed features that no sum gives: along the stream where nothing ever leaves, else from the events of each window.
+
+Each question is joined with the events in its window by time buckets as long as the window, so that the join is one of
+equal values and no pair is further apart than two windows.
+"""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from mlspec.ir.relation import Aggregate, Boundary, Windows
+from mlspec.ir.sql.aggregates import ORDERED, call, in_order, parts
+from mlspec.ir.sql.dialect import column, number
+from mlspec.ir.sql.spans import ASKED, Answer, Span, events, inside, names, union
+
+# -- everything so far -------------------------------------------------------------------------------------------------
+
+
+def so_far(windows: Windows, aggregates: Sequence[Aggregate], questions: str) -> Answer:
+    """Functions of all rows so far: nothing ever leaves, so they run along the stream."""
+    keys = names(windows)
+    span = Span(aggregates[0].offset, 0, 0)
+    known = column("__known") if windows.available else None
+    exclusive = windows.boundary is Boundary.EXCLUSIVE
+    values = [(f"__v{i}", parts(a)[0]) for i, a in enumerate(aggregates)]
+    happened = exp.select(
+        *[column(k) for k in keys],
+        exp.alias_(span.enters(column("__us"), known), "__at", quoted=True),
+        exp.alias_(exp.Literal.number(1 if exclusive else 0), "__side", quoted=True),
+        exp.alias_(exp.cast(exp.null(), "BIGINT"), ASKED, quoted=True),
+        *[column(n) for n, _ in values],
+    ).from_("__events")
+    asked = exp.select(
+        *[column(k) for k in keys], column(ASKED), exp.Literal.number(0 if exclusive else 1), column(ASKED),
+        *[exp.null() for _ in values],
+    ).from_(exp.to_table(questions))  # fmt: skip
+    order = exp.Order(expressions=[exp.Ordered(this=column(n), nulls_first=False) for n in ("__at", "__side")])
+    running = exp.select(*[column(k) for k in keys], column(ASKED)).from_("__stream")
+    for aggregate, (name, _) in zip(aggregates, values, strict=True):
+        made = call(aggregate, [column(name)], [])
+        inner = made.this if isinstance(made, exp.Cast) else made
+        over = exp.Window(this=inner.copy(), partition_by=[column(k) for k in keys], order=order.copy())
+        kind = made.args["to"] if isinstance(made, exp.Cast) else None
+        running = running.select(exp.alias_(exp.Cast(this=over, to=kind), aggregate.name, quoted=True), copy=False)
+    final = exp.select(*[column(n) for n in (*keys, ASKED, *(a.name for a in aggregates))]).from_("__running")
+    query = final.where(column(ASKED).is_(exp.null()).not_()).with_("__events", as_=events(windows, values))
+    query = query.with_("__stream", as_=union([happened, asked]), copy=False)
+    return Answer(query.with_("__running", as_=running, copy=False), tuple(a.name for a in aggregates))
+
+
+# -- joins with the events of each window ------------------------------------------------------------------------------
+
+
+def _pairs(windows: Windows, span: Span, values: Sequence[tuple[str, exp.Expr]], questions: str) -> exp.Select:
+    """Each question beside every event in its window, as `__q` and `__e`, to be selected from."""
+    keys, length = names(windows), span.window + span.hop
+    asked: exp.Query = exp.select(*[column(k) for k in keys], column(ASKED)).from_(exp.to_table(questions))
+    seen: exp.Query = events(windows, values)
+    on: list[exp.Expr] = [exp.EQ(this=column(k, "__q"), expression=column(k, "__e")) for k in keys]
+    if length:
+        bucket = exp.IntDiv(this=exp.paren(span.newest(column(ASKED))), expression=number(length))
+        earlier = exp.Sub(this=exp.paren(bucket.copy()), expression=number(1))
+        asked = union([asked.select(exp.alias_(b, "__bucket", quoted=True)) for b in (bucket, earlier)])
+        own = exp.IntDiv(this=column("__us"), expression=number(length))
+        seen = exp.select(exp.Star(), exp.alias_(own, "__bucket", quoted=True)).from_(seen.subquery("__rows"))
+        on.append(exp.EQ(this=column("__bucket", "__q"), expression=column("__bucket", "__e")))
+    on += inside(windows, span, column(ASKED, "__q"), "__e")
+    select = exp.select().from_(exp.alias_(asked.subquery(), "__q", table=True, quoted=True))
+    return select.join(exp.alias_(seen.subquery(), "__e", table=True, quoted=True), on=exp.and_(*on), copy=False)
+
+
+def by_join(windows: Windows, span: Span, aggregates: Sequence[Aggregate], questions: str) -> Answer:
+    """Functions of the events in the windows of one span."""
+    keys = [column(k, "__q") for k in names(windows)]
+    order = in_order(windows, "__e") if any(a.function in ORDERED for a in aggregates) else []
+    values: list[tuple[str, exp.Expr]] = []
+    made: list[exp.Expr] = []
+    for aggregate in aggregates:
+        own = [(f"__v{len(values) + i}", node) for i, node in enumerate(parts(aggregate))]
+        values += own
+        made.append(call(aggregate, [column(n, "__e") for n, _ in own], order))
+    select = _pairs(windows, span, values, questions).select(*keys, column(ASKED, "__q"), copy=False)
+    select = select.select(
+        *[exp.alias_(m, a.name, quoted=True) for a, m in zip(aggregates, made, strict=True)], copy=False
+    )
+    grouped = select.group_by(*[k.copy() for k in keys], column(ASKED, "__q"), copy=False)
+    return Answer(grouped, tuple(a.name for a in aggregates))
+
+
+def last_distinct(windows: Windows, span: Span, aggregate: Aggregate, questions: str) -> Answer:
+    """The values seen last, each once: first the newest row of each value, then the newest of those."""
+    keys = names(windows)
+    at = in_order(windows, "__e")
+    inner = _pairs(windows, span, [("__v0", parts(aggregate)[0])], questions)
+    inner = inner.select(*[column(k, "__q") for k in keys], column(ASKED, "__q"), column("__v0", "__e"), copy=False)
+    ranked = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[*[column(k, "__q") for k in keys], column(ASKED, "__q"), column("__v0", "__e")],
+        order=exp.Order(expressions=[exp.Ordered(this=o.copy(), desc=True, nulls_first=False) for o in at]),
+    )
+    inner = inner.select(*[exp.alias_(o, f"__o{i}", quoted=True) for i, o in enumerate(at)], copy=False)
+    inner = inner.select(exp.alias_(ranked, "__rank", quoted=True), copy=False)
+    outer = exp.select(*[column(k) for k in keys], column(ASKED)).from_(inner.subquery("__seen"))
+    made = call(aggregate, [column("__v0")], [column(f"__o{i}") for i in range(len(at))])
+    outer = outer.select(exp.alias_(made, aggregate.name, quoted=True), copy=False)
+    outer = outer.where(exp.EQ(this=column("__rank"), expression=exp.Literal.number(1)))
+    return Answer(outer.group_by(*[column(k) for k in keys], column(ASKED)), (aggregate.name,))
