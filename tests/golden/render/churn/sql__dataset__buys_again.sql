@@ -94,24 +94,16 @@ FROM (
       SELECT
         "customer" AS "__k0",
         EPOCH_US(CAST("ordered_at" AS TIMESTAMPTZ)) AS "__us",
-        CAST(1 AS BIGINT) AS "__v0",
-        CASE
-          WHEN NOT (
-            "amount"
-          ) IS NULL
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v1",
+        1 AS "__v0",
+        CASE WHEN NOT (
+          "amount"
+        ) IS NULL THEN 1 ELSE 0 END AS "__v1",
         COALESCE((
           "amount"
         ), 0) AS "__v2",
-        CASE
-          WHEN (
-            NOT "voucher" IS NULL
-          )
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v3"
+        CASE WHEN (
+          NOT "voucher" IS NULL
+        ) THEN 1 ELSE 0 END AS "__v3"
       FROM "mlspec_data"."orders__f8caf1b5"
       WHERE
         NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
@@ -134,7 +126,7 @@ FROM (
         (
           "__t"
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         0 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
@@ -147,8 +139,21 @@ FROM (
         (
           "__t" - CAST(2592000000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __q0
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          CAST(-2305843009213693952 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t" AS "__t",
+        2 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
@@ -158,18 +163,41 @@ FROM (
       SELECT
         "__k0",
         "__t",
-        "__end",
-        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
-        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
-        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2",
-        SUM("__r3") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r3"
-      FROM __stream
+        CASE
+          WHEN (
+            "__p0" > "__k0" OR (
+              "__p0" = "__k0" AND (
+                "__p1" > "__at"
+              )
+            )
+          )
+          THEN CAST(ERROR('the rows of a stream came in another order than asked for') AS INT)
+          ELSE "__end"
+        END AS "__end",
+        SUM("__r0") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r0",
+        SUM("__r1") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r1",
+        SUM("__r2") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r2",
+        SUM("__r3") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r3"
+      FROM (
+        SELECT
+          *,
+          LAG("__k0") OVER () AS "__p0",
+          LAG("__at") OVER () AS "__p1"
+        FROM (
+          SELECT
+            *
+          FROM __stream
+          ORDER BY
+            "__k0",
+            "__at"
+        ) AS __ordered
+      ) AS __beside
     )
     SELECT
       "__k0",
       "__t",
       CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "orders_30d",
-      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) AS BIGINT) AS "orders_all",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 2 THEN "__r0" END) AS BIGINT) AS "orders_all",
       CASE
         WHEN (
           MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
@@ -180,13 +208,13 @@ FROM (
       END AS "spent_30d",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r1" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 2 THEN "__r1" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
         ) AS DECIMAL(38, 2))
       END AS "spent_all",
-      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) AS BIGINT) AS "vouchers"
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) - MAX(CASE WHEN "__end" = 2 THEN "__r3" END) AS BIGINT) AS "vouchers"
     FROM __running
     WHERE
       NOT "__end" IS NULL
@@ -202,16 +230,12 @@ FROM (
         "customer" AS "__k0",
         EPOCH_US(CAST("day" AS TIMESTAMPTZ)) AS "__us",
         EPOCH_US(CAST("available_time" AS TIMESTAMPTZ)) AS "__known",
-        CASE
-          WHEN NOT (
-            "pages"
-          ) IS NULL
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v0",
-        COALESCE(CAST((
+        CASE WHEN NOT (
           "pages"
-        ) AS BIGINT), CAST(0 AS BIGINT)) AS "__v1"
+        ) IS NULL THEN 1 ELSE 0 END AS "__v0",
+        COALESCE((
+          "pages"
+        ), 0) AS "__v1"
       FROM "mlspec_data"."visits__3ac8574f"
       WHERE
         NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
@@ -225,7 +249,6 @@ FROM (
             ELSE GREATEST("__us", "__known")
           END
         ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
-        CAST(1 AS BIGINT) AS "__stream",
         CAST(NULL AS BIGINT) AS "__t",
         CAST(NULL AS INT) AS "__end",
         CASE
@@ -239,6 +262,7 @@ FROM (
           THEN "__v0"
           ELSE 0
         END AS "__r0",
+        0 AS "__r1",
         CASE
           WHEN (
             "__us" + CAST(604800000000 AS BIGINT)
@@ -249,7 +273,8 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r1",
+        END AS "__r2",
+        0 AS "__r3",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -260,7 +285,8 @@ FROM (
           END
           THEN "__v0"
           ELSE 0
-        END AS "__r2",
+        END AS "__r4",
+        0 AS "__r5",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -271,7 +297,8 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r3"
+        END AS "__r6",
+        0 AS "__r7"
       FROM __events
       UNION ALL
       SELECT
@@ -279,9 +306,9 @@ FROM (
         (
           "__us"
         ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
         CAST(NULL AS BIGINT) AS "__t",
         CAST(NULL AS INT) AS "__end",
+        0 AS "__r0",
         CASE
           WHEN (
             "__us" + CAST(604800000000 AS BIGINT)
@@ -291,19 +318,21 @@ FROM (
             ELSE GREATEST("__us", "__known")
           END
           THEN "__v0"
-          ELSE 0
-        END AS "__r0",
-        CASE
-          WHEN (
-            "__us" + CAST(604800000000 AS BIGINT)
-          ) > CASE
-            WHEN "__us" IS NULL OR "__known" IS NULL
-            THEN NULL
-            ELSE GREATEST("__us", "__known")
-          END
-          THEN "__v1"
           ELSE 0
         END AS "__r1",
+        0 AS "__r2",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r3",
+        0 AS "__r4",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -314,7 +343,8 @@ FROM (
           END
           THEN "__v0"
           ELSE 0
-        END AS "__r2",
+        END AS "__r5",
+        0 AS "__r6",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -325,7 +355,7 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r3"
+        END AS "__r7"
       FROM __events
       UNION ALL
       SELECT
@@ -333,13 +363,16 @@ FROM (
         (
           "__t"
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(1 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         0 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __q1
       UNION ALL
       SELECT
@@ -347,13 +380,16 @@ FROM (
         (
           "__t" - CAST(604800000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         1 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __q1
       UNION ALL
       SELECT
@@ -361,44 +397,74 @@ FROM (
         (
           "__t" - CAST(2592000000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         2 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __q1
     ), __running AS (
       SELECT
         "__k0",
         "__t",
-        "__end",
-        SUM("__r0") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r0",
-        SUM("__r1") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r1",
-        SUM("__r2") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r2",
-        SUM("__r3") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r3"
-      FROM __stream
+        CASE
+          WHEN (
+            "__p0" > "__k0" OR (
+              "__p0" = "__k0" AND (
+                "__p1" > "__at"
+              )
+            )
+          )
+          THEN CAST(ERROR('the rows of a stream came in another order than asked for') AS INT)
+          ELSE "__end"
+        END AS "__end",
+        SUM("__r0") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r0",
+        SUM("__r1") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r1",
+        SUM("__r2") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r2",
+        SUM("__r3") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r3",
+        SUM("__r4") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r4",
+        SUM("__r5") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r5",
+        SUM("__r6") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r6",
+        SUM("__r7") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r7"
+      FROM (
+        SELECT
+          *,
+          LAG("__k0") OVER () AS "__p0",
+          LAG("__at") OVER () AS "__p1"
+        FROM (
+          SELECT
+            *
+          FROM __stream
+          ORDER BY
+            "__k0",
+            "__at"
+        ) AS __ordered
+      ) AS __beside
     )
     SELECT
       "__k0",
       "__t",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r3" END)
         ) AS BIGINT)
       END AS "pages",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r4" END) - MAX(CASE WHEN "__end" = 2 THEN "__r5" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r3" END) - MAX(CASE WHEN "__end" = 2 THEN "__r3" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r6" END) - MAX(CASE WHEN "__end" = 2 THEN "__r7" END)
         ) AS DOUBLE) / CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r4" END) - MAX(CASE WHEN "__end" = 2 THEN "__r5" END)
         ) AS DOUBLE)
       END AS "pages_a_day"
     FROM __running

@@ -50,24 +50,16 @@ FROM (
       SELECT
         "customer" AS "__k0",
         EPOCH_US(CAST("ordered_at" AS TIMESTAMPTZ)) AS "__us",
-        CAST(1 AS BIGINT) AS "__v0",
-        CASE
-          WHEN NOT (
-            "amount"
-          ) IS NULL
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v1",
+        1 AS "__v0",
+        CASE WHEN NOT (
+          "amount"
+        ) IS NULL THEN 1 ELSE 0 END AS "__v1",
         COALESCE((
           "amount"
         ), 0) AS "__v2",
-        CASE
-          WHEN (
-            NOT "voucher" IS NULL
-          )
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v3"
+        CASE WHEN (
+          NOT "voucher" IS NULL
+        ) THEN 1 ELSE 0 END AS "__v3"
       FROM "mlspec_data"."orders__f8caf1b5"
       WHERE
         NOT "customer" IS NULL AND NOT "ordered_at" IS NULL
@@ -90,7 +82,7 @@ FROM (
         (
           "__t"
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         0 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
@@ -103,8 +95,21 @@ FROM (
         (
           "__t" - CAST(2592000000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         1 AS "__end",
+        0 AS "__r0",
+        0 AS "__r1",
+        0 AS "__r2",
+        0 AS "__r3"
+      FROM __questions
+      UNION ALL
+      SELECT
+        "__k0",
+        (
+          CAST(-2305843009213693952 AS BIGINT)
+        ) * CAST(2 AS BIGINT) AS "__at",
+        "__t" AS "__t",
+        2 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
@@ -114,18 +119,41 @@ FROM (
       SELECT
         "__k0",
         "__t",
-        "__end",
-        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
-        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
-        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2",
-        SUM("__r3") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r3"
-      FROM __stream
+        CASE
+          WHEN (
+            "__p0" > "__k0" OR (
+              "__p0" = "__k0" AND (
+                "__p1" > "__at"
+              )
+            )
+          )
+          THEN CAST(ERROR('the rows of a stream came in another order than asked for') AS INT)
+          ELSE "__end"
+        END AS "__end",
+        SUM("__r0") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r0",
+        SUM("__r1") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r1",
+        SUM("__r2") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r2",
+        SUM("__r3") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r3"
+      FROM (
+        SELECT
+          *,
+          LAG("__k0") OVER () AS "__p0",
+          LAG("__at") OVER () AS "__p1"
+        FROM (
+          SELECT
+            *
+          FROM __stream
+          ORDER BY
+            "__k0",
+            "__at"
+        ) AS __ordered
+      ) AS __beside
     )
     SELECT
       "__k0",
       "__t",
       CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END) AS BIGINT) AS "orders_30d",
-      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) AS BIGINT) AS "orders_all",
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 2 THEN "__r0" END) AS BIGINT) AS "orders_all",
       CASE
         WHEN (
           MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
@@ -136,13 +164,13 @@ FROM (
       END AS "spent_30d",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r1" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 2 THEN "__r1" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
         ) AS DECIMAL(38, 2))
       END AS "spent_all",
-      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) AS BIGINT) AS "vouchers"
+      CAST(MAX(CASE WHEN "__end" = 0 THEN "__r3" END) - MAX(CASE WHEN "__end" = 2 THEN "__r3" END) AS BIGINT) AS "vouchers"
     FROM __running
     WHERE
       NOT "__end" IS NULL

@@ -57,16 +57,12 @@ FROM (
         "customer" AS "__k0",
         EPOCH_US(CAST("day" AS TIMESTAMPTZ)) AS "__us",
         EPOCH_US(CAST("available_time" AS TIMESTAMPTZ)) AS "__known",
-        CASE
-          WHEN NOT (
-            "pages"
-          ) IS NULL
-          THEN CAST(1 AS BIGINT)
-          ELSE CAST(0 AS BIGINT)
-        END AS "__v0",
-        COALESCE(CAST((
+        CASE WHEN NOT (
           "pages"
-        ) AS BIGINT), CAST(0 AS BIGINT)) AS "__v1"
+        ) IS NULL THEN 1 ELSE 0 END AS "__v0",
+        COALESCE((
+          "pages"
+        ), 0) AS "__v1"
       FROM "mlspec_data"."visits__3ac8574f"
       WHERE
         NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
@@ -80,7 +76,6 @@ FROM (
             ELSE GREATEST("__us", "__known")
           END
         ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
-        CAST(1 AS BIGINT) AS "__stream",
         CAST(NULL AS BIGINT) AS "__t",
         CAST(NULL AS INT) AS "__end",
         CASE
@@ -94,6 +89,7 @@ FROM (
           THEN "__v0"
           ELSE 0
         END AS "__r0",
+        0 AS "__r1",
         CASE
           WHEN (
             "__us" + CAST(604800000000 AS BIGINT)
@@ -104,7 +100,8 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r1",
+        END AS "__r2",
+        0 AS "__r3",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -115,7 +112,8 @@ FROM (
           END
           THEN "__v0"
           ELSE 0
-        END AS "__r2",
+        END AS "__r4",
+        0 AS "__r5",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -126,7 +124,8 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r3"
+        END AS "__r6",
+        0 AS "__r7"
       FROM __events
       UNION ALL
       SELECT
@@ -134,9 +133,9 @@ FROM (
         (
           "__us"
         ) * CAST(2 AS BIGINT) + CAST(1 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
         CAST(NULL AS BIGINT) AS "__t",
         CAST(NULL AS INT) AS "__end",
+        0 AS "__r0",
         CASE
           WHEN (
             "__us" + CAST(604800000000 AS BIGINT)
@@ -146,19 +145,21 @@ FROM (
             ELSE GREATEST("__us", "__known")
           END
           THEN "__v0"
-          ELSE 0
-        END AS "__r0",
-        CASE
-          WHEN (
-            "__us" + CAST(604800000000 AS BIGINT)
-          ) > CASE
-            WHEN "__us" IS NULL OR "__known" IS NULL
-            THEN NULL
-            ELSE GREATEST("__us", "__known")
-          END
-          THEN "__v1"
           ELSE 0
         END AS "__r1",
+        0 AS "__r2",
+        CASE
+          WHEN (
+            "__us" + CAST(604800000000 AS BIGINT)
+          ) > CASE
+            WHEN "__us" IS NULL OR "__known" IS NULL
+            THEN NULL
+            ELSE GREATEST("__us", "__known")
+          END
+          THEN "__v1"
+          ELSE 0
+        END AS "__r3",
+        0 AS "__r4",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -169,7 +170,8 @@ FROM (
           END
           THEN "__v0"
           ELSE 0
-        END AS "__r2",
+        END AS "__r5",
+        0 AS "__r6",
         CASE
           WHEN (
             "__us" + CAST(2592000000000 AS BIGINT)
@@ -180,7 +182,7 @@ FROM (
           END
           THEN "__v1"
           ELSE 0
-        END AS "__r3"
+        END AS "__r7"
       FROM __events
       UNION ALL
       SELECT
@@ -188,13 +190,16 @@ FROM (
         (
           "__t"
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(1 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         0 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __questions
       UNION ALL
       SELECT
@@ -202,13 +207,16 @@ FROM (
         (
           "__t" - CAST(604800000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         1 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __questions
       UNION ALL
       SELECT
@@ -216,44 +224,74 @@ FROM (
         (
           "__t" - CAST(2592000000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        CAST(0 AS BIGINT) AS "__stream",
-        "__t",
+        "__t" AS "__t",
         2 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
         0 AS "__r2",
-        0 AS "__r3"
+        0 AS "__r3",
+        0 AS "__r4",
+        0 AS "__r5",
+        0 AS "__r6",
+        0 AS "__r7"
       FROM __questions
     ), __running AS (
       SELECT
         "__k0",
         "__t",
-        "__end",
-        SUM("__r0") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r0",
-        SUM("__r1") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r1",
-        SUM("__r2") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r2",
-        SUM("__r3") OVER (PARTITION BY "__k0", "__stream" ORDER BY "__at") AS "__r3"
-      FROM __stream
+        CASE
+          WHEN (
+            "__p0" > "__k0" OR (
+              "__p0" = "__k0" AND (
+                "__p1" > "__at"
+              )
+            )
+          )
+          THEN CAST(ERROR('the rows of a stream came in another order than asked for') AS INT)
+          ELSE "__end"
+        END AS "__end",
+        SUM("__r0") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r0",
+        SUM("__r1") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r1",
+        SUM("__r2") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r2",
+        SUM("__r3") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r3",
+        SUM("__r4") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r4",
+        SUM("__r5") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r5",
+        SUM("__r6") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r6",
+        SUM("__r7") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r7"
+      FROM (
+        SELECT
+          *,
+          LAG("__k0") OVER () AS "__p0",
+          LAG("__at") OVER () AS "__p1"
+        FROM (
+          SELECT
+            *
+          FROM __stream
+          ORDER BY
+            "__k0",
+            "__at"
+        ) AS __ordered
+      ) AS __beside
     )
     SELECT
       "__k0",
       "__t",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r0" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r0" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r1" END) - MAX(CASE WHEN "__end" = 1 THEN "__r1" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 1 THEN "__r3" END)
         ) AS BIGINT)
       END AS "pages",
       CASE
         WHEN (
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r4" END) - MAX(CASE WHEN "__end" = 2 THEN "__r5" END)
         ) > 0
         THEN CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r3" END) - MAX(CASE WHEN "__end" = 2 THEN "__r3" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r6" END) - MAX(CASE WHEN "__end" = 2 THEN "__r7" END)
         ) AS DOUBLE) / CAST((
-          MAX(CASE WHEN "__end" = 0 THEN "__r2" END) - MAX(CASE WHEN "__end" = 2 THEN "__r2" END)
+          MAX(CASE WHEN "__end" = 0 THEN "__r4" END) - MAX(CASE WHEN "__end" = 2 THEN "__r5" END)
         ) AS DOUBLE)
       END AS "pages_a_day"
     FROM __running

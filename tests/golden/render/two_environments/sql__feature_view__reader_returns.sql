@@ -46,13 +46,13 @@ FROM (
         "reader" AS "__k0",
         EPOCH_US(CAST("returned_at" AS TIMESTAMPTZ)) AS "__us",
         "loan_id" AS "__order",
-        CAST(1 AS BIGINT) AS "__v0",
+        1 AS "__v0",
         CASE WHEN NOT (
           "late"
-        ) IS NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS "__v1",
-        COALESCE(CAST(CAST((
+        ) IS NULL THEN 1 ELSE 0 END AS "__v1",
+        COALESCE(CAST((
           "late"
-        ) AS INT) AS BIGINT), CAST(0 AS BIGINT)) AS "__v2"
+        ) AS INT), 0) AS "__v2"
       FROM "mlspec_data"."returns__9ba60a1f"
       WHERE
         NOT "reader" IS NULL AND NOT "returned_at" IS NULL
@@ -74,7 +74,7 @@ FROM (
         (
           "__t"
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         0 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
@@ -86,7 +86,7 @@ FROM (
         (
           "__t" - CAST(7776000000000 AS BIGINT)
         ) * CAST(2 AS BIGINT) AS "__at",
-        "__t",
+        "__t" AS "__t",
         1 AS "__end",
         0 AS "__r0",
         0 AS "__r1",
@@ -96,11 +96,34 @@ FROM (
       SELECT
         "__k0",
         "__t",
-        "__end",
-        SUM("__r0") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r0",
-        SUM("__r1") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r1",
-        SUM("__r2") OVER (PARTITION BY "__k0" ORDER BY "__at") AS "__r2"
-      FROM __stream
+        CASE
+          WHEN (
+            "__p0" > "__k0" OR (
+              "__p0" = "__k0" AND (
+                "__p1" > "__at"
+              )
+            )
+          )
+          THEN CAST(ERROR('the rows of a stream came in another order than asked for') AS INT)
+          ELSE "__end"
+        END AS "__end",
+        SUM("__r0") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r0",
+        SUM("__r1") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r1",
+        SUM("__r2") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS "__r2"
+      FROM (
+        SELECT
+          *,
+          LAG("__k0") OVER () AS "__p0",
+          LAG("__at") OVER () AS "__p1"
+        FROM (
+          SELECT
+            *
+          FROM __stream
+          ORDER BY
+            "__k0",
+            "__at"
+        ) AS __ordered
+      ) AS __beside
     )
     SELECT
       "__k0",
