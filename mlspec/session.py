@@ -239,13 +239,14 @@ class Session(Bookkeeping):
         chosen = self._chosen(select, None)
         return self._render(chosen or set(self.compiled.desired.resources))
 
-    def show(self, address: str | None = None) -> Any:
-        """All resources in short, or one in full."""
+    def show(self, address: str | None = None, last: int = 5) -> Any:
+        """All resources in short, or one in full, with as many of the last runs of its checks."""
         state, _ = self.recorded()
         if address is None:
             return show.listing(self.compiled, state)
         wanted = self._address(address, state)
-        checks = self.backends.engine.results(str(wanted.whole)) if wanted.kind in {"source", "feature_view"} else ()
+        checked = wanted.kind in {"source", "feature_view"}
+        checks = self.backends.engine.results(str(wanted.whole), last) if checked else ()
         versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
         return show.whole(self.compiled, state, wanted, checks, versions)
 
@@ -311,6 +312,20 @@ class Session(Bookkeeping):
             f"there is nothing to run in `{wanted}`",
             help="models, and sources and feature views with checks, can be run",
         )
+
+    def run_checks(self, address: str | None = None) -> tuple[Ran, ...]:
+        """Run the checks of one thing, or of all that has some, on what was applied."""
+        chosen = self._address(address, None).whole if address else None
+        bodies = [(r.address.whole, r.body) for r in self.compiled.desired if isinstance(r.body, Check)]
+        found = [(a, b) for a, b in bodies if b.expectations and chosen in {None, a}]
+        if not found:
+            what = f"`{address}`" if address else "the project"
+            raise problem(
+                "nothing-to-run", f"{what} has no checks", help="sources and feature views can have `checks:`"
+            )
+        for one, _ in found:
+            self._need_applied(one)
+        return tuple(Ran(str(a), "checks", checks=self.backends.engine.check(b, self._physical)) for a, b in found)
 
     def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
         parents = {r.address: r.parents for r in self.compiled.desired}

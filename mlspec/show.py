@@ -1,9 +1,9 @@
 """What is told about a project: all resources in short, one in full."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mlspec.backends.port import CheckResult, ModelVersion
+from mlspec.backends.port import CheckResult, CheckRun, ModelVersion
 from mlspec.base.address import Address
 from mlspec.compile.project import Compiled
 from mlspec.ir.relation import Relation
@@ -29,7 +29,7 @@ def _line(resource: Resource, state: State) -> dict[str, Any]:
 
 
 def whole(
-    compiled: Compiled, state: State, address: Address, checks: Iterable[CheckResult], versions: Iterable[ModelVersion]
+    compiled: Compiled, state: State, address: Address, runs: Sequence[CheckRun], versions: Iterable[ModelVersion]
 ) -> dict[str, Any]:
     """Everything about one resource."""
     resource = compiled.desired.get(address)
@@ -50,12 +50,19 @@ def whole(
         found["parents"] = [str(p) for p in resource.parents]
         found["children"] = sorted(str(r.address) for r in compiled.desired if address in r.parents)
     found["record"] = record(recorded) if recorded else None
-    found["checks"] = [
-        {"name": c.name, "severity": c.severity, "failed": c.failed, "total": c.total, "passed": c.passed}
-        for c in checks
+    found["checks"] = [_check(run, c) for run in runs[:1] for c in run.results]
+    found["history"] = [
+        {"at": run.at, "checks": len(run.results), "failed": [c.name for c in run.results if not c.passed]}
+        for run in runs
     ]
     found["versions"] = [{"version": v.version, "metrics": dict(v.metrics), "format": v.format} for v in versions]
     return found
+
+
+def _check(run: CheckRun, found: CheckResult) -> dict[str, Any]:
+    sample = [dict(zip(found.sample.columns, row, strict=True)) for row in found.sample.rows] if found.sample else []
+    return {"name": found.name, "severity": found.severity, "failed": found.failed, "total": found.total, "passed": found.passed,
+            "at": run.at, "sample": sample}  # fmt: skip
 
 
 def record(known: Record) -> dict[str, Any]:

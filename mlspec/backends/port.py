@@ -121,6 +121,14 @@ class CheckResult:
     sample: Rows | None = None
 
 
+@dataclass(frozen=True)
+class CheckRun:
+    """The checks of a subject as they were run at a time (ISO 8601, UTC)."""
+
+    at: str
+    results: tuple[CheckResult, ...]
+
+
 Physical = Mapping[str, str]
 """From an address to the name under which the engine keeps the version that is meant."""
 
@@ -160,8 +168,8 @@ class SqlEngine(Backend):
         """Run the expectations and keep their results beside the data."""
 
     @abstractmethod
-    def results(self, subject: str) -> tuple[CheckResult, ...]:
-        """The newest kept results of the checks of a subject."""
+    def results(self, subject: str, last: int = 1) -> tuple[CheckRun, ...]:
+        """What the last runs of the checks of a subject found, the newest first."""
 
     @abstractmethod
     def rows(self, asked: Relation, physical: Physical, limit: int = 0) -> Rows:

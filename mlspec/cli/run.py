@@ -2,6 +2,7 @@
 
 import argparse
 
+from mlspec.base.diag import problem
 from mlspec.cli.arguments import add_format
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
@@ -10,28 +11,32 @@ from mlspec.cli.views.terminal import progress, results
 EXAMPLES = """\
   mlspec run model.flight_delay   train it; steps whose inputs are unchanged come from the cache
   mlspec run source.flights       its checks; exit 1 when one of severity error fails
+  mlspec run --checks             the checks of everything
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to run."""
-    parser.add_argument("address", metavar="ADDRESS", help="`kind.name` of a model, or of something with checks")
+    parser.add_argument(
+        "address", metavar="ADDRESS", nargs="?", help="`kind.name` of a model, or of something with checks"
+    )
+    parser.add_argument("--checks", action="store_true", help="only checks: of ADDRESS, or of the whole project")
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run it, tell how it goes, show the results."""
+    if args.address is None and not args.checks:
+        raise problem("nothing-to-run", "nothing is named", help="name a model, or run all checks with `--checks`")
     with open_session(args) as session:
         from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
         with events.Narrator(progress(args.no_color)) as narrator:
-            ran = session.run(args.address, on_event=narrator)
+            found = session.run_checks(args.address) if args.checks else (session.run(args.address, on_event=narrator),)
     screen = results(args.no_color)
     if args.format == "json":
-        screen.data(as_json(ran))
+        screen.data(as_json(found if args.checks else found[0]))
     else:
-        screen.show(runs.ran(ran, screen.look))
-    failed = any(not c.passed and c.severity == "error" for c in ran.checks) or any(
-        s.status == "failed" for s in ran.steps
-    )
-    return 1 if failed else 0
+        screen.show("\n\n".join(runs.ran(one, screen.look) for one in found))
+    failed = [c for ran in found for c in ran.checks if not c.passed and c.severity == "error"]
+    return 1 if failed or any(s.status == "failed" for ran in found for s in ran.steps) else 0

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mlspec.cli.arguments import add_format
+from mlspec.cli.arguments import add_format, positive
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import results
@@ -18,13 +18,14 @@ EXAMPLES = """\
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The address."""
     parser.add_argument("address", metavar="ADDRESS", nargs="?", help="`kind.name`; without it, everything is listed")
+    parser.add_argument("--last", type=positive, default=5, metavar="N", help="runs of its checks at most (default: 5)")
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Show one or all."""
     with open_session(args) as session:
-        found = session.show(args.address)
+        found = session.show(args.address, args.last)
     screen = results(args.no_color)
     if args.format == "json":
         screen.data(as_json(found))

@@ -11,7 +11,7 @@ from mlspec.base.diag import Diagnostic, Note, Report, Span, known_names
 from mlspec.documents.document import Path
 from mlspec.ir.sql.problem import SqlProblem
 from mlspec.language.bind import Bound
-from mlspec.language.expectations import Quality, tables_of
+from mlspec.language.expectations import THIS, Quality, tables_of
 from mlspec.language.spec import Ref, Spec, queries, references
 from mlspec.language.sql import place_in
 
@@ -112,8 +112,10 @@ def _order(
 
 def _tables(spec: Spec) -> Iterator[tuple[Path, str]]:
     for path, sql in queries(spec):
+        of_check = path[:1] == ("checks",)
         for name, _, _ in sql.tables():
-            yield path, name
+            if not of_check or name not in {THIS, spec.name, str(spec.address)}:
+                yield path, name
     checks = getattr(spec, "checks", ())
     qualities = tuple(c for c in checks if isinstance(c, Quality))
     for name in tables_of(qualities):

@@ -9,7 +9,8 @@ from mlspec.ir.workflow import Schedule
 class Expectation:
     """A query that answers one row `failed, total`; more than `max_failed` rows (a share of all) is a failure.
 
-    `sample` is a query that shows some of the rows that fail. Tables are addresses in double quotes.
+    `sample` is a query that shows some of the rows that fail, without the values of the `hidden` columns. Tables are
+    addresses in double quotes.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Expectation:
     severity: str = "error"
     max_failed: float = 0.0
     sample: str = ""
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

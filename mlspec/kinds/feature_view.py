@@ -85,7 +85,7 @@ class FeatureView(Spec):
                     "unknown-feature", f"`{self.name}` has no feature `{name}`", "features", name, key=True, help=help_
                 )
         if self.shape != "on_request":
-            yield from check_qualities(scope, self.checks, relation, f"feature view `{self.name}`")
+            yield from check_qualities(scope, self.checks, relation, self.address)
 
     _MEANINGLESS = {
         "aggregations": ("event_time", "available_time", "tie_break", "ttl"),

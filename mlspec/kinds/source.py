@@ -103,7 +103,7 @@ class Source(Spec):
             yield scope.error(
                 "wrong-type", f"the event time `{self.event_time}` is `{found_column.type}`, not a time", "event_time"
             )
-        yield from check_qualities(scope, self._qualities(), relation, f"source `{self.name}`")
+        yield from check_qualities(scope, self._qualities(), relation, self.address)
 
     def _column(self, scope: Scope, relation: Relation, name: str | None, *path: str | int) -> Iterator[Diagnostic]:
         if name and relation.column(name) is None:

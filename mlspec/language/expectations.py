@@ -6,12 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from sqlglot import exp
 
+from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, interval, table
+from mlspec.ir.sql.formulate import parsed_query
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part
+from mlspec.language.sql import Sql
 from mlspec.language.words import ColumnName, Duration, Float, Instant, Int, Name
 
 Path = tuple[str | int, ...]
@@ -56,7 +59,10 @@ class Freshness(Part):
 
 
 class Quality(Part):
-    """One check. `max_failed` is the share of rows that may fail; `severity: warn` reports and goes on."""
+    """One check. `max_failed` is the share of rows that may fail; `severity: warn` reports and goes on.
+
+    `sql` is a SELECT whose rows are the failures; `this` is what is checked.
+    """
 
     name: Name | None = None
     description: Annotated[str, OnChange.METADATA] = ""
@@ -68,6 +74,7 @@ class Quality(Part):
     range: Range | None = None
     relationship: Relationship | None = None
     expression: str | None = None
+    sql: Sql | None = None
     row_count: RowCount | None = None
     freshness: Freshness | None = None
 
@@ -86,11 +93,27 @@ class Quality(Part):
         return (named,) if named else ()
 
 
-_WHAT = ("unique", "not_null", "accepted_values", "range", "relationship", "expression", "row_count", "freshness")
+_WHAT = (
+    "unique",
+    "not_null",
+    "accepted_values",
+    "range",
+    "relationship",
+    "expression",
+    "sql",
+    "row_count",
+    "freshness",
+)
+THIS = "this"
+"""What the SQL of a check calls the rows that are checked."""
+_PII = "pii"
 
 
-def check_qualities(scope: Scope, checks: tuple[Quality, ...], relation: Relation, what: str) -> Iterator[Diagnostic]:
+def check_qualities(
+    scope: Scope, checks: tuple[Quality, ...], relation: Relation, own: Address
+) -> Iterator[Diagnostic]:
     """What is wrong with the checks of a relation."""
+    what = f"{own.kind.replace('_', ' ')} `{own.name}`"
     names: set[str] = set()
     for index, quality in enumerate(checks):
         path: Path = ("checks", index)
@@ -101,6 +124,8 @@ def check_qualities(scope: Scope, checks: tuple[Quality, ...], relation: Relatio
             if relation.column(name) is None:
                 help_ = known_names(name, relation.names, "column")
                 yield scope.error("unknown-column", f"{what} has no column `{name}`", *path, quality.what, help=help_)
+        if quality.sql is not None:
+            scope.analyse(quality.sql, *path, "sql", this=(str(own), relation))
         yield from _check_one(scope, quality, relation, path)
         name = _name(quality, index)
         if name in names:
@@ -148,8 +173,20 @@ def tables_of(checks: tuple[Quality, ...]) -> Iterator[str]:
 def lower_qualities(scope: Scope, checks: tuple[Quality, ...], address: str, relation: Relation) -> Check:
     """The body that runs the checks."""
     found = tuple(_expectation(scope, q, i, address, relation) for i, q in enumerate(checks))
-    columns = tuple(sorted((c.name, c.digest) for c in relation.columns))
+    read = {a for q in checks for a in _others(scope, q, address, relation)}
+    others = {(f"{a}.{c.name}", c.digest) for a in read for c in scope.relation(Address.parse(a)).columns}
+    columns = tuple(sorted({(c.name, c.digest) for c in relation.columns} | others))
     return Check(subject=address, expectations=found, columns=columns)
+
+
+def _others(scope: Scope, quality: Quality, address: str, relation: Relation) -> set[str]:
+    """The addresses that a check reads besides its own."""
+    if quality.sql is not None:
+        return set(scope.analyse(quality.sql, "checks", this=(address, relation)).reads) - {address}
+    if quality.relationship is not None:
+        found = scope.lookup(quality.relationship.to.partition(".")[0])
+        return {found[0]} - {address} if isinstance(found, tuple) else set()
+    return set()
 
 
 def keys_quality(keys: tuple[str, ...]) -> Quality:
@@ -164,13 +201,31 @@ def _name(quality: Quality, index: int) -> str:
 def _expectation(scope: Scope, quality: Quality, index: int, address: str, relation: Relation) -> Expectation:
     query, sample = _query(scope, quality, address, relation, index)
     sampled = sample.sql(DIALECT) if sample is not None else ""
-    return Expectation(_name(quality, index), query.sql(DIALECT), quality.severity, quality.max_failed, sampled)
+    shown = relation.columns
+    if quality.sql is not None:
+        shown = scope.analyse(quality.sql, "checks", index, "sql", this=(address, relation)).columns
+    hidden = tuple(c.name for c in shown if _personal(scope, c, address, relation))
+    return Expectation(_name(quality, index), query.sql(DIALECT), quality.severity, quality.max_failed, sampled, hidden)
+
+
+def _personal(scope: Scope, one: Column, address: str, relation: Relation) -> bool:
+    """Whether a column, or one that it is computed from, has the tag `pii`."""
+    if _PII in one.tags:
+        return True
+    for origin in one.origins:
+        above = relation if origin.address == address else scope.relation(Address.parse(origin.address))
+        found = above.column(origin.column)
+        if found is not None and _personal(scope, found, address, relation):
+            return True
+    return False
 
 
 def _query(
     scope: Scope, quality: Quality, address: str, relation: Relation, index: int
-) -> tuple[exp.Select, exp.Select | None]:
+) -> tuple[exp.Select, exp.Query | None]:
     rows = table(address)
+    if quality.sql is not None:
+        return _custom(rows, scope.analyse(quality.sql, "checks", index, "sql", this=(address, relation)).query)
     if quality.unique is not None:
         return _unique(rows, quality.unique)
     if quality.row_count is not None:
@@ -197,6 +252,19 @@ def _unique(rows: exp.Table, names: tuple[str, ...]) -> tuple[exp.Select, exp.Se
     total = exp.func("COALESCE", exp.Sum(this=count.copy()), exp.Literal.number(0))
     sample = groups.copy().having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)))
     return exp.select(doubled, total).from_(groups.subquery("groups")), sample
+
+
+def _custom(rows: exp.Table, failing: str) -> tuple[exp.Select, exp.Query]:
+    tree = parsed_query(failing)
+    all_rows = exp.select(exp.alias_(exp.Count(this=exp.Star()), "n", quoted=True)).from_(rows).subquery("whole")
+    failed = (
+        exp.select(exp.alias_(exp.Count(this=exp.Star()), "n", quoted=True))
+        .from_(tree.subquery("failing"))
+        .subquery("bad")
+    )
+    return exp.select(column("n", "bad"), column("n", "whole")).from_(failed).join(
+        all_rows, join_type="cross"
+    ), tree.copy()
 
 
 def _row_count(rows: exp.Table, wanted: RowCount) -> exp.Select:

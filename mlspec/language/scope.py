@@ -62,12 +62,12 @@ class Scope(ABC):
         """A warning at a field."""
         return Diagnostic(code, message, self.span(path), help=help, severity=Severity.WARNING)
 
-    def analyse(self, sql: Sql, *path: str | int) -> Analysis:
-        """Understand a query. Raises Problems with the places in the YAML or the SQL file."""
+    def analyse(self, sql: Sql, *path: str | int, this: tuple[str, Relation] | None = None) -> Analysis:
+        """Understand a query, in which `this` may be a table too. Raises Problems with the places in the YAML or the SQL file."""
         known = self._analysed.get(sql.text)
         if known is None:
             try:
-                known = analyse(sql.text, self.lookup)
+                known = analyse(sql.text, lambda name: this if this and name == "this" else self.lookup(name))
             except SqlProblems as error:
                 raise Problems(self._diagnostic(p, sql, path) for p in error.problems) from None
             self._analysed[sql.text] = known

@@ -6,7 +6,9 @@ from typing import Any
 from mlspec.cli.views.table import outline, table, vertical
 from mlspec.cli.views.terminal import Look
 
-_TABLES = frozenset({"columns", "checks", "versions"})
+_TABLES = frozenset({"columns", "checks", "history", "versions"})
+_LONG = "sample"
+"""Rows inside a row: `mlspec run` shows them, and JSON has them."""
 _OF_RECORD = ("digest", "backend", "outputs")
 """What of a record is shown beside the spec; the rest repeats it (`mlspec state show` has all)."""
 
@@ -38,7 +40,7 @@ def _section(name: str, value: Any, look: Look) -> Iterator[str]:
         keys = [
             k
             for k in dict.fromkeys(k for v in value for k in v)
-            if any(v.get(k) not in ("", None, [], (), {}) for v in value)
+            if k != _LONG and any(v.get(k) not in ("", None, [], (), {}) for v in value)
         ]
         lines = table(keys, [[_short(v.get(k)) for k in keys] for v in value], look).split("\n")
     else:

@@ -5,7 +5,7 @@ Every change is in an order that an engine without transactions survives: a vers
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -21,7 +21,8 @@ from mlspec.backends.engines._warehouse.trees import (
     make_table,
     table,
 )
-from mlspec.backends.port import CheckResult, Size
+from mlspec.backends.engines._warehouse.values import plain
+from mlspec.backends.port import CheckResult, CheckRun, Rows, Size
 from mlspec.base.address import Address
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.dialect import column
@@ -66,16 +67,16 @@ class Catalog:
         found = self._all("_pointers", "address", "version", "name", environment=self.names.environment)
         return {a: v for a, v, name in found if name in views}
 
-    def results(self, subject: str) -> tuple[CheckResult, ...]:
-        """What the checks of a subject found when they ran last."""
+    def results(self, subject: str, last: int) -> tuple[CheckRun, ...]:
+        """What the checks of a subject found in their last runs, the newest first."""
         if "_checks" not in self.line.kept(self.names.data):
             return ()
         newest = exp.Ordered(this=column("measured_at"), desc=True, nulls_first=False)
-        query = exp.select(column("results")).from_(table(self.names.data, "_checks"))
-        query = query.where(equals(environment=self.names.environment, subject=subject)).order_by(newest).limit(1)
-        found = self.line.ask(query).rows
-        rows = _parsed(found[0][0]) if found else []
-        return tuple(CheckResult(r["name"], r["severity"], r["failed"], r["total"], r["passed"]) for r in rows)
+        query = exp.select(column("measured_at"), column("results")).from_(table(self.names.data, "_checks"))
+        query = query.where(equals(environment=self.names.environment, subject=subject)).order_by(newest).limit(last)
+        return tuple(
+            CheckRun(str(plain(at)), tuple(map(_result, _parsed(rows)))) for at, rows in self.line.ask(query).rows
+        )
 
     def _all(self, name: str, *columns: str, **equal: str) -> tuple[tuple[Any, ...], ...]:
         query = exp.select(*[column(c) for c in columns]).from_(table(self.names.data, name))
@@ -136,11 +137,25 @@ class Catalog:
     def keep_results(self, subject: str, results: Iterable[CheckResult]) -> None:
         """Keep what the checks of a subject found now."""
         rows = [
-            {"name": r.name, "severity": r.severity, "failed": r.failed, "total": r.total, "passed": r.passed}
+            {
+                "name": r.name,
+                "severity": r.severity,
+                "failed": r.failed,
+                "total": r.total,
+                "passed": r.passed,
+                "sample": asdict(r.sample) if r.sample else None,
+            }
             for r in results
         ]
         row = (self.names.environment, subject, exp.CurrentTimestamp(), json.dumps(rows))
         self.line.run(insert(table(self.names.data, "_checks"), tuple(_TABLES["_checks"]), [row]))
+
+
+def _result(kept: Mapping[str, Any]) -> CheckResult:
+    """One result as it was kept; those of the first release have no sample."""
+    sample = kept.get("sample")
+    rows = Rows(tuple(sample["columns"]), tuple(sample["types"]), tuple(map(tuple, sample["rows"]))) if sample else None
+    return CheckResult(kept["name"], kept["severity"], kept["failed"], kept["total"], kept["passed"], rows)
 
 
 def _parsed(value: Any) -> Any:

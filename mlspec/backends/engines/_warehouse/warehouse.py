@@ -6,7 +6,8 @@ what its driver raises. docs/add-a-backend.md walks through one.
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -19,7 +20,18 @@ from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
-from mlspec.backends.port import Artifact, BackendError, CheckResult, Observed, Physical, Place, Rows, Size, SqlEngine
+from mlspec.backends.port import (
+    Artifact,
+    BackendError,
+    CheckResult,
+    CheckRun,
+    Observed,
+    Physical,
+    Place,
+    Rows,
+    Size,
+    SqlEngine,
+)
 from mlspec.base.address import Address
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan
@@ -238,13 +250,14 @@ class Warehouse(SqlEngine):
         passed = failed == 0 or (total > 0 and failed / total <= expected.max_failed)
         sample = None
         if not passed and expected.sample:
-            sample = self.rows(Relation(expected.sample, (), ""), physical, asserts.SAMPLE_ROWS)
+            found = self.rows(Relation(expected.sample, (), ""), physical, asserts.SAMPLE_ROWS)
+            sample = replace(found, rows=tuple(_masked(found.columns, r, expected.hidden) for r in found.rows))
         return CheckResult(expected.name, expected.severity, failed, total, passed, sample)
 
     @explained
-    def results(self, subject: str) -> tuple[CheckResult, ...]:
+    def results(self, subject: str, last: int = 1) -> tuple[CheckRun, ...]:
         line = self.line(write=False)
-        return Catalog(line, self.names).results(subject) if line else ()
+        return Catalog(line, self.names).results(subject, last) if line else ()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -261,3 +274,8 @@ class Warehouse(SqlEngine):
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
         line = self.reading()
         return files.write(line.batches(self.names.version(version)), path, format)
+
+
+def _masked(names: Sequence[str], row: tuple[Any, ...], hidden: Sequence[str]) -> tuple[Any, ...]:
+    """A row for people, without values of columns that are personal."""
+    return tuple("***" if n in hidden and v is not None else v for n, v in zip(names, row, strict=True))
