@@ -98,7 +98,7 @@ def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, ke
         raise problem(
             "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")
         )
-    times = {body.timing.event_time, body.timing.available_time, body.timing.tie_break}
+    times = {body.timing.event_time, body.timing.available_time, body.timing.tie_break, body.timing.valid_to}
     features = tuple((c.name, c.name) for c in body.columns if c.name not in body.keys and c.name not in times)
     types = {c.name: c.type for c in body.columns}
     asked = exp.select(

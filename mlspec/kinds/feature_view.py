@@ -48,6 +48,7 @@ class FeatureView(Spec):
     event_time: Annotated[ColumnName, OnChange.REBUILD] | None = None
     available_time: Annotated[ColumnName, OnChange.REBUILD] | None = None
     tie_break: Annotated[ColumnName, OnChange.REBUILD] | None = None
+    valid_to: Annotated[ColumnName, OnChange.REBUILD] | None = None
     boundary: Annotated[Boundary, OnChange.REBUILD] | None = None
     ttl: Annotated[Duration, OnChange.REBUILD] | None = None
     known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
@@ -88,8 +89,8 @@ class FeatureView(Spec):
             yield from check_qualities(scope, self.checks, relation, self.address)
 
     _MEANINGLESS = {
-        "aggregations": ("event_time", "available_time", "tie_break", "ttl"),
-        "latest": ("event_time", "available_time", "tie_break", "windows", "hop"),
+        "aggregations": ("event_time", "available_time", "tie_break", "valid_to", "ttl"),
+        "latest": ("event_time", "available_time", "tie_break", "valid_to", "windows", "hop"),
         "sql": ("source", "windows", "hop"),
         "on_request": (
             "source",
@@ -98,6 +99,7 @@ class FeatureView(Spec):
             "event_time",
             "available_time",
             "tie_break",
+            "valid_to",
             "boundary",
             "ttl",
             "checks",
@@ -133,7 +135,7 @@ class FeatureView(Spec):
         if self.latest:
             return latest(frame, self.latest)
         if self.sql is not None:
-            times = {n: getattr(self, n) or "" for n in ("event_time", "available_time", "tie_break")}
+            times = {n: getattr(self, n) or "" for n in ("event_time", "available_time", "tie_break", "valid_to")}
             return selected(frame, self.sql, times)
         if self.on_request is None:
             raise Problems([])  # reported by `check`
@@ -142,7 +144,12 @@ class FeatureView(Spec):
     def feature_names(self, scope: Scope, relation: Relation) -> tuple[str, ...]:
         """The columns that are features: neither keys nor times."""
         keys = {} if self.shape == "on_request" else self.keys(scope)
-        times = {relation.timing.event_time, relation.timing.available_time, relation.timing.tie_break}
+        times = {
+            relation.timing.event_time,
+            relation.timing.available_time,
+            relation.timing.tie_break,
+            relation.timing.valid_to,
+        }
         return tuple(n for n in relation.names if n not in keys and n not in times)
 
     def _documented(self, made: Column) -> Column:

@@ -16,6 +16,7 @@ from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
+from mlspec.kinds._sources import intervals
 from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles, StoreSpec
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time
 from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
@@ -58,12 +59,19 @@ class Source(Spec):
     event_time: ColumnName | None = None
     available_time: str | None = None
     tie_break: ColumnName | None = None
+    valid_from: ColumnName | None = None
+    valid_to: ColumnName | None = None
     known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
     lateness: Annotated[Duration, OnChange.UPDATE] | None = None
     rows: Annotated[Literal["append_only", "mutable"], OnChange.UPDATE] = "append_only"
     timezone: TimeZone | None = None
     keys: tuple[ColumnName, ...] = ()
     checks: tuple[Quality, ...] = ()
+
+    @property
+    def time(self) -> str:
+        """The column of the event time: where rows are valid for a time, that from which on they are."""
+        return self.event_time or self.valid_from or ""
 
     @property
     def place(self) -> str:
@@ -91,6 +99,11 @@ class Source(Spec):
             )
             return
         relation = scope.relation(self.address)
+        if self.event_time and self.valid_from:
+            message = "rows that are valid for a time have no other event time than `valid_from`"
+            yield scope.error("meaningless-field", message, "event_time", key=True, help="remove it")
+        if self.valid_from or self.valid_to:
+            yield from intervals.unsound(scope, relation, self.valid_from, self.valid_to, self.keys)
         for field in ("event_time", "tie_break"):
             yield from self._column(scope, relation, getattr(self, field), field)
         for index, name in enumerate(self.keys):
@@ -111,15 +124,16 @@ class Source(Spec):
             yield scope.error("unknown-column", f"source `{self.name}` has no column `{name}`", *path, help=help_)
 
     def _qualities(self) -> tuple[Quality, ...]:
-        return (*self.checks, keys_quality(self.keys)) if self.keys else self.checks
+        unique = (*self.keys, *([self.valid_from] if self.valid_from else []))
+        return (*self.checks, keys_quality(unique)) if self.keys else self.checks
 
     def relation(self, scope: Scope) -> Relation:
         base = self._from_query(scope) if self.query is not None else self._from_scan(scope)
         available = self._available(scope, base)
         if available is None:
-            return replace(base, timing=Timing(self.event_time or "", "", self.tie_break or ""))
+            return replace(base, timing=Timing(self.time, "", self.tie_break or "", valid_to=self.valid_to or ""))
         name, extra = available
-        timing = Timing(self.event_time or "", name, self.tie_break or "")
+        timing = Timing(self.time, name, self.tie_break or "", valid_to=self.valid_to or "")
         if extra is None:
             return replace(base, timing=timing)
         made, node = extra
@@ -130,7 +144,7 @@ class Source(Spec):
         """The column of the available time; made from an expression, or from the end of a day, if it must be."""
         columns = {c.name: c for c in base.columns}
         if self.available_time is None:
-            event = columns.get(self.event_time or "")
+            event = columns.get(self.time)
             if event is None or event.type.name != "date":
                 return None
             node: exp.Expr = exp.Add(
@@ -142,16 +156,19 @@ class Source(Spec):
                     exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)),
                     ColumnType("timestamptz"),
                 )
-        elif self.available_time == self.event_time:
+        elif self.available_time == self.time:
+            event = columns.get(self.time)
+            if event is not None and event.type.name == "date":
+                raise Problems(self._moments(scope, event, event.type))
             return None  # known when it happens: said for those who ask, and the same as saying nothing
         elif self.available_time in columns:
             known = columns[self.available_time]
-            if problems := list(self._moments(scope, columns.get(self.event_time or ""), known.type)):
+            if problems := list(self._moments(scope, columns.get(self.time), known.type)):
                 raise Problems(problems)
             return self.available_time, None
         else:
             node, kind, read = scope.expression(self.available_time, columns, "available_time")
-        if problems := list(self._moments(scope, columns.get(self.event_time or ""), kind)):
+        if problems := list(self._moments(scope, columns.get(self.time), kind)):
             raise Problems(problems)
         if "available_time" in columns:
             raise Problems(
@@ -337,4 +354,8 @@ class Source(Spec):
         relation = scope.relation(self.address)
         yield "", relation
         if self._qualities():
-            yield "checks", lower_qualities(scope, self._qualities(), str(self.address), relation)
+            checks = lower_qualities(scope, self._qualities(), str(self.address), relation)
+            if self.valid_from and self.valid_to:
+                more = intervals.expectations(str(self.address), relation, self.keys)
+                checks = replace(checks, expectations=(*checks.expectations, *more))
+            yield "checks", checks

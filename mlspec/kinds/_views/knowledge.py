@@ -47,7 +47,7 @@ def lost_available_time(scope: Scope, reads: tuple[str, ...], name: str, field: 
 def without_history(scope: Scope, address: str) -> bool:
     """Whether rows are changed in place, so that nobody knows what they said before."""
     spec = spec_of(scope, address)
-    if spec.known_in_advance or spec.available_time not in {None, spec.event_time}:
+    if spec.known_in_advance or getattr(spec, "valid_from", None) or spec.available_time not in {None, spec.event_time}:
         return False
     if getattr(spec, "rows", "") == "mutable":
         return True

@@ -33,7 +33,7 @@ def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
     ]
     made += [
         replace(columns[n], digest=digest(columns[n].digest, rows), origins=(Origin(address, n),))
-        for n in times
+        for n in (*times, *([timing.valid_to] if timing.valid_to else []))
         if n not in keys
     ]
     nodes: dict[str, Any] = {c.name: column(c.name) for c in made}
@@ -64,7 +64,12 @@ def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
     query = exp.select(*[exp.alias_(n, name, quoted=True) for name, n in nodes.items()]).from_(table(address))
     unique = tuple(dict.fromkeys((*keys, *times))) if timing.event_time else keys
     kept = Timing(
-        timing.event_time, timing.available_time, timing.tie_break, frame.boundary or Boundary.INCLUSIVE, frame.ttl
+        timing.event_time,
+        timing.available_time,
+        timing.tie_break,
+        frame.boundary or Boundary.INCLUSIVE,
+        frame.ttl,
+        timing.valid_to,
     )
     return Relation(query.sql(DIALECT), tuple(made), rows, keys=keys, timing=kept, reads=(address,), unique=unique)
 
@@ -74,7 +79,7 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
     found = frame.scope.analyse(sql, "sql")
     columns = {c.name: c for c in found.columns}
     problems = check_keys(frame, columns, "the SQL")
-    for field in ("event_time", "available_time", "tie_break"):
+    for field in ("event_time", "available_time", "tie_break", "valid_to"):
         name = times[field]
         if name and name not in columns:
             problems.append(
@@ -88,9 +93,9 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
         elif name and field != "tie_break" and columns[name].type.name not in TIMES:
             problems.append(frame.scope.error("wrong-type", f"`{name}` is `{columns[name].type}`, not a time", field))
     problems.extend(_moments(frame, columns, times))
-    if not times["event_time"] and (frame.ttl or frame.boundary or times["available_time"]):
+    if not times["event_time"] and (frame.ttl or frame.boundary or times["available_time"] or times["valid_to"]):
         problems.append(frame.scope.error("missing-event-time", f"`{frame.name}` has no `event_time`, so its rows are constant", "name",
-                                    help="add `event_time`, or remove `ttl`, `boundary`, `available_time`"))  # fmt: skip
+                                    help="add `event_time`, or remove `ttl`, `boundary`, `available_time`, `valid_to`"))  # fmt: skip
     if not times["available_time"] and not frame.known_in_advance:
         problems.extend(lost_available_time(frame.scope, found.reads, frame.name, "sql"))
     if not (times["available_time"] or frame.known_in_advance):
@@ -105,8 +110,10 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
         times["tie_break"],
         frame.boundary or Boundary.INCLUSIVE,
         frame.ttl,
+        times["valid_to"],
     )
-    unique = tuple(dict.fromkeys((*keys, *(t for t in times.values() if t))))
+    stamps = (times[n] for n in ("event_time", "available_time", "tie_break") if times[n])
+    unique = tuple(dict.fromkeys((*keys, *stamps)))
     return Relation(found.query, found.columns, found.rows_digest, keys=keys, timing=timing, reads=found.reads, unique=unique,
                     unknown=found.unknown)  # fmt: skip
 
