@@ -47,6 +47,8 @@ def whole(
                  "origins": [f"{o.address}.{o.column}" for o in c.origins]}
                 for c in resource.body.columns
             ]  # fmt: skip
+            if resource.body.scan is not None:
+                found["undeclared"] = list(resource.body.scan.undeclared)
         found["parents"] = [str(p) for p in resource.parents]
         found["children"] = sorted(str(r.address) for r in compiled.desired if address in r.parents)
     found["record"] = record(recorded) if recorded else None

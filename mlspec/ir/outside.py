@@ -38,7 +38,7 @@ class Scan:
     `options` are pairs of a format's options (`delimiter`, `header`); `nulls` are the texts that mean NULL.
     `snapshot` is the digest of what is there; `declared` the types as they are there. `partitions` are the declared
     columns that stand in the paths (`day=2024-01-01/`). With a `store` the files are URLs, and `tags` what tells their
-    versions apart; with a `database` the table is there.
+    versions apart; with a `database` the table is there. `undeclared` columns are there too, and are passed over.
     """
 
     format: str = ""
@@ -52,6 +52,7 @@ class Scan:
     tags: tuple[str, ...] = ()
     store: ObjectStore | None = None
     database: Database | None = None
+    undeclared: tuple[str, ...] = ()
 
     @property
     def inside(self) -> bool:

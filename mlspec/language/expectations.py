@@ -228,6 +228,8 @@ def _query(
         return _custom(rows, scope.analyse(quality.sql, "checks", index, "sql", this=(address, relation)).query)
     if quality.unique is not None:
         return _unique(rows, quality.unique)
+    if quality.relationship is not None:
+        return _missing(scope, rows, quality.relationship)
     if quality.row_count is not None:
         return _row_count(rows, quality.row_count), None
     if quality.freshness is not None:
@@ -303,17 +305,24 @@ def _fails(scope: Scope, quality: Quality, relation: Relation, index: int) -> ex
         if quality.range.max is not None:
             parts.append(exp.GT(this=value.copy(), expression=exp.convert(quality.range.max)))
         return exp.or_(*parts)
-    if quality.relationship is not None:
-        return _missing(scope, quality.relationship)
     known: Mapping[str, Column] = {c.name: c for c in relation.columns}
     tree: Any = scope.expression(quality.expression or "", known, "checks", index, "expression")[0]
     return exp.not_(exp.paren(tree))
 
 
-def _missing(scope: Scope, wanted: Relationship) -> exp.Expr:
+def _missing(scope: Scope, rows: exp.Table, wanted: Relationship) -> tuple[exp.Select, exp.Select]:
+    """Joined, not `NOT IN`: that no engine refuses, and a hash table answers it."""
     target, _, name = wanted.to.partition(".")
     found = scope.lookup(target)
     address = found[0] if isinstance(found, tuple) else target
-    known = exp.select(column(name)).from_(table(address)).where(column(name).is_(exp.null()).not_())
-    value = column(wanted.column)
-    return exp.and_(value.is_(exp.null()).not_(), exp.not_(exp.In(this=value.copy(), query=known.subquery())))
+    known = exp.select(exp.alias_(column(name), "key", quoted=True)).distinct().from_(table(address))
+    own = column(wanted.column, "checked")
+    fails = exp.and_(own.is_(exp.null()).not_(), column("key", "known").is_(exp.null()))
+    checked = exp.alias_(rows, "checked", table=True, quoted=True)
+
+    def joined(*selected: exp.Expr) -> exp.Select:
+        same = exp.EQ(this=own.copy(), expression=column("key", "known"))
+        return exp.select(*selected).from_(checked.copy()).join(known.subquery("known"), on=same, join_type="left")
+
+    every = exp.Column(this=exp.Star(), table=exp.to_identifier("checked", quoted=True))
+    return joined(exp.func("COUNT_IF", fails), exp.Count(this=exp.Star())), joined(every).where(fails.copy())

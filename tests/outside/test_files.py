@@ -89,6 +89,13 @@ def test_an_unsound_csv_file(data, code, says, tmp_path):
     assert one.help
 
 
+def test_columns_that_nobody_declared_are_shown(tmp_path):
+    put(tmp_path, "s.csv", "a,b,c\n1,x,2\n")
+    write_project(tmp_path, [source("s.csv", {"b": "string"})])
+    with Session(tmp_path) as session:
+        assert session.show("source.s")["undeclared"] == ["a", "c"]
+
+
 HEADS = {
     "nothing at all": (b"", "source-unreadable", "has not even a header"),
     "a column that is not there": (b"A,b\n1,x\n", "missing-column", "declares column `a`"),
