@@ -67,7 +67,7 @@ class Questions(ABC):
     def _of_rows(self, choice: Choice, spine: Any, at: str) -> Any:
         """Only what the join needs goes into the engine; what comes back is put beside the rows as they came."""
         needed = {name: kind for name, (kind, _) in choice.needed().items()}
-        wanted = dict([*((at, c.type) for _, c in choice.moments()), *needed.items()])
+        wanted = {**choice.times(at), **needed}
         rows = read_spine(Path(spine), wanted) if isinstance(spine, str | Path) else as_arrow(spine)
         types = types_of(rows, wanted)
         check_spine(choice, types, at)

@@ -27,12 +27,25 @@ Types = Mapping[str, ColumnType | None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A feature: its view, its column there, its name in the answer, and whether it is computed from the rows that ask."""
+    """A feature: its view, its column there, its name in the answer, and whether it is computed from the rows that ask.
+
+    `renamed` pairs keys of the view with what those who ask call them; `at` is their time for it, if it is another one.
+    """
 
     view: Address
     column: Column
     name: str
     computed: bool
+    renamed: tuple[tuple[str, str], ...] = ()
+    at: str = ""
+
+    @property
+    def way(self) -> "Way":
+        """Features of one way are found by one look-up."""
+        return self.view, self.renamed, self.at
+
+
+Way = tuple[Address, tuple[tuple[str, str], ...], str]
 
 
 @dataclass(frozen=True)
@@ -47,24 +60,34 @@ class Choice:
     def needed(self) -> dict[str, tuple[ColumnType, Address]]:
         """The columns that the rows that ask must have, with their types and the first view that needs each."""
         found: dict[str, tuple[ColumnType, Address]] = {}
-        for address in dict.fromkeys(w.view for w in self.wanted):
+        for address, renamed, _ in self.ways():
             for name, kind in self.inputs[address].items():
-                found.setdefault(name, (kind, address))
+                found.setdefault(dict(renamed).get(name, name), (kind, address))
         return found
 
-    def moments(self) -> Iterator[tuple[Address, Column]]:
-        """The times that those of the rows that ask are compared with."""
-        for address, relation in self.relations.items():
-            timing = relation.timing
-            for name in dict.fromkeys((timing.event_time, timing.available_time)):
+    def ways(self) -> tuple[Way, ...]:
+        """The look-ups, and the views that are computed."""
+        return tuple(dict.fromkeys(w.way for w in self.wanted))
+
+    def moments(self) -> Iterator[tuple[Address, str, Column]]:
+        """The times that those of the rows that ask are compared with: of which view, asked at which column if not at theirs."""
+        for address, _, at in self.ways():
+            if address not in self.relations:
+                continue
+            relation = self.relations[address]
+            for name in dict.fromkeys((relation.timing.event_time, relation.timing.available_time)):
                 found = relation.column(name)
                 if found is not None:
-                    yield address, found
+                    yield address, at, found
+
+    def times(self, at: str) -> dict[str, ColumnType]:
+        """The columns of the rows that ask which are times, and what the views compare them with."""
+        return {other or at: c.type for _, other, c in self.moments()}
 
     @property
     def zoned(self) -> bool:
         """Whether the rows that ask must say an instant; where nothing says, they should."""
-        kinds = {c.type.name for _, c in self.moments()}
+        kinds = {c.type.name for _, at, c in self.moments() if not at}
         return "timestamp" not in kinds or "timestamptz" in kinds
 
 
@@ -74,7 +97,7 @@ def choose(compiled: Compiled, features: Sequence[str]) -> Choice:
     wanted: dict[str, Wanted] = {}
     needs: dict[Address, None] = {}
     for text in features:
-        for address, name in _named(compiled, text, needs):
+        for address, name, role, renamed, at in _named(compiled, text, needs):
             if address not in views:
                 views[address] = _offered(compiled, address)
                 needs[address] = None
@@ -83,8 +106,8 @@ def choose(compiled: Compiled, features: Sequence[str]) -> Choice:
                 help_ = known_names(name, offered, "feature")
                 raise problem("unknown-feature", f"feature view `{address.name}` has no feature `{name}`", help=help_)
             for one in sorted(offered) if name is None else (name,):
-                called = f"{address.name}__{one}"
-                wanted.setdefault(called, Wanted(address, offered[one], called, computed))
+                called = f"{role or address.name}__{one}"
+                wanted.setdefault(called, Wanted(address, offered[one], called, computed, renamed, at))
     if not wanted:
         raise problem("unknown-feature", "no feature is asked for", help="name `feature_set.x`, or `view.feature`")
     bodies = _relations(compiled)
@@ -96,8 +119,11 @@ def _relations(compiled: Compiled) -> dict[Address, Relation]:
     return {r.address: r.body for r in compiled.desired if isinstance(r.body, Relation)}
 
 
-def _named(compiled: Compiled, text: str, needs: dict[Address, None]) -> Iterator[tuple[Address, str | None]]:
-    """What one text names: views, each with a feature, or with None for all of them."""
+_Named = tuple[Address, str | None, str, tuple[tuple[str, str], ...], str]
+
+
+def _named(compiled: Compiled, text: str, needs: dict[Address, None]) -> Iterator[_Named]:
+    """What one text names: views, each with a feature, or with None for all of them, and its role, keys and time."""
     head, _, rest = text.strip().partition(".")
     if head in {_VIEW, _SET} and rest:
         kinds: tuple[str, ...] = (head,)
@@ -115,14 +141,14 @@ def _named(compiled: Compiled, text: str, needs: dict[Address, None]) -> Iterato
         help_ = known_names(name, [a.name for a in known if a.kind in kinds], what)
         raise problem("unknown-address", f"there is no {what} `{name}`", help=help_)
     if found[0].kind == _VIEW:
-        yield found[0], None if feature in {"", "*"} else feature
+        yield found[0], None if feature in {"", "*"} else feature, "", (), ""
         return
     needs[found[0]] = None
     spec: Any = compiled.spec(found[0])
     for written in spec.features:
         view = compiled.graph.address(written.view)
         assert view is not None  # noqa: S101 - the project compiles
-        yield view, written.feature
+        yield view, written.feature, written.role or "", tuple(sorted(written.keys.items())), written.at or ""
 
 
 def _offered(compiled: Compiled, address: Address) -> tuple[dict[str, Column], Mapping[str, ColumnType]]:
@@ -130,7 +156,7 @@ def _offered(compiled: Compiled, address: Address) -> tuple[dict[str, Column], M
     body = compiled.desired.resources[address].body
     if isinstance(body, Relation):
         timing = body.timing
-        others = {*body.keys, timing.event_time, timing.available_time, timing.tie_break}
+        others = {*body.keys, timing.event_time, timing.available_time, timing.tie_break, timing.valid_to}
         keys = {c.name: c.type for c in body.columns if c.name in body.keys}
         return {c.name: c for c in body.columns if c.name not in others}, keys
     spec: Any = compiled.spec(address)
@@ -160,8 +186,9 @@ def constant_time(at: str, names: Iterable[str]) -> str:
 def check_spine(choice: Choice, types: Types, at: str) -> None:
     """Raise Problems with all that the rows that ask lack: keys, inputs, their types, the time at which each asks."""
     found = [*_keys(choice, types)]
-    if not constant_time(at, types):
-        found += _times(choice, types, at)
+    for name in dict.fromkeys(other or at for _, other, _ in choice.moments()):
+        if name != at or not constant_time(at, types):
+            found += _times(choice, types, name, at)
     for one in choice.wanted:
         if one.name in types:
             message = f"the spine has a column `{one.name}` already, as the feature is called"
@@ -186,10 +213,8 @@ def _keys(choice: Choice, types: Types) -> Iterator[Diagnostic]:
             yield Diagnostic("key-type-mismatch", message, help=help_)
 
 
-def _times(choice: Choice, types: Types, at: str) -> Iterator[Diagnostic]:
-    moments = list(choice.moments())
-    if not moments:
-        return
+def _times(choice: Choice, types: Types, at: str, default: str) -> Iterator[Diagnostic]:
+    moments = [(view, c) for view, other, c in choice.moments() if (other or default) == at]
     if at not in types:
         help_ = f"say which column it is, or one time for all rows; the spine has {', '.join(f'`{n}`' for n in types)}"
         yield Diagnostic("unknown-column", f"the spine has no column `{at}`, the time at which a row asks", help=help_)
@@ -215,7 +240,7 @@ def _times(choice: Choice, types: Types, at: str) -> Iterator[Diagnostic]:
 def of_numbered(choice: Choice, types: Types, at: str) -> tuple[Relation, tuple[str, ...]]:
     """The join for rows that are loaded into the engine, numbered; and which of their columns it needs."""
     constant = constant_time(at, types)
-    timed = () if constant or at not in types else (at,)
+    timed = [n for n in choice.times(at) if n in types]
     needed = tuple(dict.fromkeys((*choice.needed(), *timed)))
     spine = exp.select(*[column(n) for n in (NUMBER, *needed)]).from_(table(SPINE))
     if constant:
@@ -237,9 +262,13 @@ def of_query(choice: Choice, found: Analysis, at: str) -> Relation:
 
 def _join(choice: Choice, spine: exp.Query, own: tuple[Column, ...], time: str, reads: tuple[str, ...]) -> Relation:
     lookups: list[Lookup] = []
-    for address, relation in choice.relations.items():
-        pairs = tuple((w.column.name, w.name) for w in choice.wanted if w.view == address)
-        lookups.append(look_up(str(address), relation, pairs, tuple((k, k) for k in relation.keys)))
+    for way in choice.ways():
+        address, renamed, at = way
+        if address in choice.relations:
+            relation = choice.relations[address]
+            pairs = tuple((w.column.name, w.name) for w in choice.wanted if w.way == way)
+            keys = tuple((k, dict(renamed).get(k, k)) for k in relation.keys)
+            lookups.append(look_up(str(address), relation, pairs, keys, at))
     computed = tuple((w.name, w.column.words) for w in choice.wanted if w.computed)
     as_of = AsOf(spine.sql(DIALECT), tuple(c.name for c in own), time, tuple(lookups), computed)
     columns = (*own, *(replace(w.column, name=w.name) for w in choice.wanted))

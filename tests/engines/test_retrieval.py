@@ -299,3 +299,35 @@ def test_on_the_command_line(root, tmp_path):
         done = command(root, *words)
         assert done.returncode == 1
         assert "error[" in done.stderr
+
+
+def test_views_in_roles(root, tmp_path):
+    transfers = [(1, T0), (2, T0 + dt.timedelta(hours=1)), (1, T0 + dt.timedelta(hours=2))]
+    write_csv(tmp_path / "transfers.csv", ("account", "at"), transfers)
+    write_csv(tmp_path / "days.csv", ("place", "busy", "at"), [("x", 1, T0), ("x", 2, T0 + dt.timedelta(days=3))])
+    documents = [
+        {"kind": "entity", "name": "account", "keys": {"account": "int64"}},
+        {"kind": "entity", "name": "place", "keys": {"place": "string"}},
+        {"kind": "source", "name": "transfers", "files": "transfers.csv", "event_time": "at", "columns": {"account": "int64", "at": "timestamptz"}},
+        {"kind": "source", "name": "days", "files": "days.csv", "event_time": "at", "known_in_advance": True,
+         "columns": {"place": "string", "busy": "int64", "at": "timestamptz"}},
+        {"kind": "feature_view", "name": "stats", "entities": ["account"], "source": "transfers",
+         "aggregations": [{"function": "count", "name": "n", "window": "all"}]},
+        {"kind": "feature_view", "name": "calendar", "entities": ["place"], "source": "days", "latest": ["busy"]},
+        {"kind": "feature_set", "name": "transfer", "features": [
+            {"features": "stats.*", "as": "sender", "keys": {"account": "sender_id"}},
+            {"features": "stats.*", "as": "recipient", "keys": {"account": "recipient_id"}},
+            {"features": "calendar.*", "at": "planned"}]},
+    ]  # fmt: skip
+    assert apply(write_project(tmp_path, documents))[2].ok
+    later = T0 + dt.timedelta(hours=3)
+    rows = [
+        {"sender_id": 1, "recipient_id": 2, "place": "x", "event_time": later, "planned": later + dt.timedelta(days=d)}
+        for d in (0, 5)
+    ]
+    found = mlspec.get_features(tmp_path, "transfer", rows)
+    assert found.column_names[-3:] == ["sender__n", "recipient__n", "calendar__busy"]
+    assert [tuple(r.values())[-3:] for r in found.to_pylist()] == [(2, 1, 1), (2, 1, 2)]
+    assert "`planned`" in wrong(
+        tmp_path, "unknown-column", "transfer", [{k: v for k, v in rows[0].items() if k != "planned"}]
+    )
