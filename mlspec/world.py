@@ -13,6 +13,7 @@ from mlspec.base.diag import Diagnostic, Problems
 from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
+from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
@@ -49,6 +50,10 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
     """Raise Problems for every field that the target of its resource cannot honour."""
     found = []
     for resource in compiled.desired:
+        if isinstance(resource.body, Relation | Check):
+            for said, help_ in backends.engine.refused(resource.body):
+                message = f"the engine `{backends.name('engine')}` cannot be asked for `{resource.address}`: {said}"
+                found.append(Diagnostic("unsupported-by-backend", message, compiled.span(resource.address), help=help_))
         port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
         if port is None:
             continue

@@ -136,6 +136,10 @@ Physical = Mapping[str, str]
 class SqlEngine(Backend):
     """Keeps relations under names that carry their digest; an environment's public name points to one of them."""
 
+    def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
+        """What this engine cannot be asked of a body, each with what to do about it; found without touching it."""
+        return ()
+
     @abstractmethod
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
         """The statement that makes this version; pure."""
@@ -174,14 +178,6 @@ class SqlEngine(Backend):
     @abstractmethod
     def rows(self, asked: Relation, physical: Physical, limit: int = 0) -> Rows:
         """The rows of a relation that is not kept, over addresses; read only."""
-
-    @abstractmethod
-    def retrieve(self, asked: Relation, physical: Physical, spine: Any = None) -> Any:
-        """The rows of a point-in-time join that is not kept, as an Arrow table, as many as ask and in their order; read only.
-
-        With `spine`, an Arrow table, those are the rows of the address `SPINE` for the time of this question; they have
-        a column `NUMBER` there, from 0, which stands first in what is asked and is not in the answer.
-        """
 
     @abstractmethod
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002

@@ -32,8 +32,6 @@ TOLD_ONLY = {
     "file-too-large": "the page would have eight million bytes",
     "folder-not-empty": "said by `init`, before there is a project",
     "gate-failed": "a whole training run for one line; the local runner's own tests have it",
-    "meaningless-option": "an option of the command line",
-    "missing-library": "needs a machine without pyarrow",
     "no-image": "the tests of the Kubernetes target have it",
     "not-approved": "a question on a terminal",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",
@@ -67,6 +65,8 @@ TOLD_ONLY = {
     "unknown-template": "as `folder-not-empty`",
     "unknown-version": "needs a registry with other versions; the tests of the local targets have it",
     "warehouse-busy": "needs a second process",
+    "warehouse-unreachable": "a server that is not there; the tests of engines have it",
+    "missing-package": "a package that is installed wherever the tests are",
 }
 """Pages whose example is not run, each with its reason."""
 

@@ -15,6 +15,7 @@ from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.ahead import looks_ahead
 from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
+from mlspec.ir.sql.explicit import explicit
 from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, place, refuse
 from mlspec.ir.sql.reproducible import unordered
@@ -83,7 +84,7 @@ def _analysis(
         if node.name in tables:
             node.set("this", exp.to_identifier(tables[node.name][0], quoted=True))
     reads = tuple(sorted({a for a, _ in tables.values()}))
-    return Analysis(tree.sql(DIALECT, comments=False), tuple(columns), found.rows, reads, found.unknown)
+    return Analysis(explicit(tree).sql(DIALECT, comments=False), tuple(columns), found.rows, reads, found.unknown)
 
 
 def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, ColumnType, frozenset[str]]:
@@ -116,7 +117,7 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
         ]
     if wrong or kind is None:
         raise SqlProblems(*wrong)
-    value = typed.selects[0].this
+    value = explicit(typed.selects[0]).this
     for node in value.find_all(exp.Column):
         node.set("table", None)
     return value, kind, used

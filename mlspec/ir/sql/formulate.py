@@ -1,15 +1,21 @@
 """From a relation to a query that an engine can run: the algebra, with the formulations that its traits allow."""
 
+from collections.abc import Callable, Mapping
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql import spark
 from mlspec.ir.sql.changes import change_points
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.ir.sql.traits import Traits
+
+_WORDS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {"spark": spark.spoken}
+"""How a canonical tree becomes one of the engine's own, by dialect."""
 
 
 def formulate(relation: Relation, traits: Traits) -> exp.Query:
@@ -22,8 +28,9 @@ def formulate(relation: Relation, traits: Traits) -> exp.Query:
 
 
 def written(tree: exp.Expr, traits: Traits, *, pretty: bool = False) -> str:
-    """The text of a tree in the engine's own dialect."""
-    return tree.sql(traits.dialect, pretty=pretty)
+    """The text of a tree in the engine's own dialect. Raises Unspoken for what the engine cannot be asked."""
+    spoken = _WORDS.get(traits.dialect)
+    return (spoken(tree) if spoken else tree).sql(traits.dialect, pretty=pretty)
 
 
 def parsed_query(text: str) -> exp.Query:

@@ -28,3 +28,4 @@ class Traits:
 
 
 DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True, ordered_streams=True)
+SPARK = Traits("spark", transactions=False, ordered_rows=False)

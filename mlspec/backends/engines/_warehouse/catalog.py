@@ -75,7 +75,7 @@ class Catalog:
         query = exp.select(column("measured_at"), column("results")).from_(table(self.names.data, "_checks"))
         query = query.where(equals(environment=self.names.environment, subject=subject)).order_by(newest).limit(last)
         return tuple(
-            CheckRun(str(plain(at)), tuple(map(_result, _parsed(rows)))) for at, rows in self.line.ask(query).rows
+            CheckRun(str(plain(at)), tuple(map(as_result, _parsed(rows)))) for at, rows in self.line.ask(query).rows
         )
 
     def _all(self, name: str, *columns: str, **equal: str) -> tuple[tuple[Any, ...], ...]:
@@ -127,7 +127,7 @@ class Catalog:
         pointed = self._all("_pointers", "version", "address")
         views = {n for n, keep in self.line.kept(self.names.data).items() if keep is Keep.VIEW}
         standing = {v for v in known if self.names.fitting(v) in views}
-        for version in _left_behind(str(address), known, pointed, standing):
+        for version in left_behind(str(address), known, pointed, standing):
             self.discard(version)
         if self.names.public in _NOT_OURS or self._all("_pointers", "name", environment=self.names.environment):
             return
@@ -136,22 +136,17 @@ class Catalog:
 
     def keep_results(self, subject: str, results: Iterable[CheckResult]) -> None:
         """Keep what the checks of a subject found now."""
-        rows = [
-            {
-                "name": r.name,
-                "severity": r.severity,
-                "failed": r.failed,
-                "total": r.total,
-                "passed": r.passed,
-                "sample": asdict(r.sample) if r.sample else None,
-            }
-            for r in results
-        ]
-        row = (self.names.environment, subject, exp.CurrentTimestamp(), json.dumps(rows))
+        row = (self.names.environment, subject, exp.CurrentTimestamp(), json.dumps([as_kept(r) for r in results]))
         self.line.run(insert(table(self.names.data, "_checks"), tuple(_TABLES["_checks"]), [row]))
 
 
-def _result(kept: Mapping[str, Any]) -> CheckResult:
+def as_kept(result: CheckResult) -> dict[str, Any]:
+    """A result as it is kept, which `as_result` reads again."""
+    names = ("name", "severity", "failed", "total", "passed")
+    return {n: getattr(result, n) for n in names} | {"sample": asdict(result.sample) if result.sample else None}
+
+
+def as_result(kept: Mapping[str, Any]) -> CheckResult:
     """One result as it was kept; those of the first release have no sample."""
     sample = kept.get("sample")
     rows = Rows(tuple(sample["columns"]), tuple(sample["types"]), tuple(map(tuple, sample["rows"]))) if sample else None
@@ -167,10 +162,10 @@ def _reads(value: Any) -> list[str]:
     return list(_parsed(value) or [])
 
 
-_Known = Mapping[str, tuple[str, list[str]]]
+Known = Mapping[str, tuple[str, list[str]]]
 
 
-def _left_behind(address: str, known: _Known, pointed: Iterable[tuple[Any, ...]], views: set[str]) -> list[str]:
+def left_behind(address: str, known: Known, pointed: Iterable[tuple[Any, ...]], views: set[str]) -> list[str]:
     """The versions of an address that nothing needs, and what only those stood on: versions of addresses that are gone.
 
     A view that would stand on nothing goes with them; each goes before what it reads.

@@ -6,7 +6,7 @@ what its driver raises. docs/add-a-backend.md walks through one.
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -18,7 +18,6 @@ from mlspec.backends.engines._warehouse import asserts, files
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
-from mlspec.backends.engines._warehouse.numbered import in_order, numbered
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
 from mlspec.backends.port import (
@@ -38,10 +37,10 @@ from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
-from mlspec.ir.spine import NUMBER, SPINE
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
 from mlspec.ir.sql.problem import SqlProblems
+from mlspec.ir.sql.spoken import Unspoken
 from mlspec.ir.sql.traits import Traits
 
 T = TypeVar("T")
@@ -57,6 +56,8 @@ def explained(method: Callable[..., T]) -> Callable[..., T]:
                 return method(self, *args, **kwargs)
             except SqlProblems as error:
                 raise BackendError(str(error), code="forbidden-sql") from None
+            except Unspoken as error:
+                raise BackendError(str(error), error.help, "unsupported-by-backend") from None
             except self.driver_errors() as error:
                 raise self.explain(error) from None
 
@@ -122,11 +123,15 @@ class Warehouse(SqlEngine):
         environment = self.place.environment
         return Names(f"{self.prefix}mlspec_data", f"{self.prefix}{environment}", environment, self.traits)
 
+    def catalog(self, line: Line) -> Catalog:
+        """The bookkeeping of the environment."""
+        return Catalog(line, self.names)
+
     def writing(self, *, outside: bool = False) -> tuple[Line, Catalog]:
         """The line for writing, and the catalog on it, which is there."""
         line = self.line(write=True, outside=outside)
         assert line is not None  # noqa: S101 - there is always something to write to
-        catalog = Catalog(line, self.names)
+        catalog = self.catalog(line)
         if not self._prepared:
             with line.transaction("catalog"):
                 catalog.prepare()
@@ -143,6 +148,16 @@ class Warehouse(SqlEngine):
     def close(self) -> None:
         self._prepared = False
 
+    def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
+        found: dict[str, str] = {}
+        for tree in _asked(body, self.traits) if self.traits.dialect != DIALECT else ():
+            try:
+                written(tree, self.traits)
+            except Unspoken as error:
+                found[str(error)] = error.help
+        return tuple(found.items())
+
+    @explained
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
         shown = self.shown(relation.scan) if relation.scan else None
         version = self.names.version(physical_name(str(address), relation))
@@ -160,7 +175,7 @@ class Warehouse(SqlEngine):
         line = self.line(write=False)
         if line is None:
             return Observed()
-        catalog = Catalog(line, self.names)
+        catalog = self.catalog(line)
         return Observed(catalog.versions(), catalog.pointers())
 
     @explained
@@ -259,7 +274,7 @@ class Warehouse(SqlEngine):
     @explained
     def results(self, subject: str, last: int = 1) -> tuple[CheckRun, ...]:
         line = self.line(write=False)
-        return Catalog(line, self.names).results(subject, last) if line else ()
+        return self.catalog(line).results(subject, last) if line else ()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -268,23 +283,9 @@ class Warehouse(SqlEngine):
         line = self.reading()
         tree = substituted(formulate(asked, self.traits), self.names.versions(physical))
         if limit:
-            whole = tree.args.get("limit") is None and tree.args.get("offset") is None
-            tree = (tree if whole else exp.select(exp.Star()).from_(tree.subquery("asked"))).limit(limit)
+            tree = exp.select(exp.Star()).from_(tree.subquery("asked")).limit(limit)
         found = line.ask(tree)
         return Rows(found.names, found.types, tuple(tuple(plain(v) for v in row) for row in found.rows))
-
-    @explained
-    def retrieve(self, asked: Relation, physical: Physical, spine: Any = None) -> Any:
-        line, names = self.reading(), self.names.versions(physical)
-        if spine is None:
-            found = line.arrow(typed(asked, substituted(formulate(asked, self.traits), names)))
-            assert asked.as_of is not None  # noqa: S101 - what is asked is a join
-            asserts.spine(line, asserts.ASKED, substituted(parsed_query(asked.as_of.spine), names), found.num_rows)
-            return found
-        with line.loaded(numbered(spine)) as loaded:
-            tree = typed(asked, substituted(formulate(asked, self.traits), {**names, SPINE: loaded}))
-            found = line.arrow(tree.order_by(exp.column(NUMBER, quoted=True)))
-        return in_order(found, spine.num_rows)
 
     @explained
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
@@ -295,3 +296,13 @@ class Warehouse(SqlEngine):
 def _masked(names: Sequence[str], row: tuple[Any, ...], hidden: Sequence[str]) -> tuple[Any, ...]:
     """A row for people, without values of columns that are personal."""
     return tuple("***" if n in hidden and v is not None else v for n, v in zip(names, row, strict=True))
+
+
+def _asked(body: Relation | Check, traits: Traits) -> Iterator[exp.Expr]:
+    """Every query that a body means."""
+    if isinstance(body, Relation):
+        yield typed(body, formulate(body, traits))
+        texts = [body.as_of.spine] if body.as_of else []
+    else:
+        texts = [text for e in body.expectations for text in (e.query, e.sample)]
+    yield from (parsed_query(text) for text in texts if text)

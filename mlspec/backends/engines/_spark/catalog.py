@@ -1,0 +1,101 @@
+"""The bookkeeping of a Spark warehouse in notes: a version is noted last and forgotten first."""
+
+import datetime as dt
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.backends.engines._spark.line import SparkLine
+from mlspec.backends.engines._warehouse.catalog import Catalog, as_kept, as_result, left_behind
+from mlspec.backends.port import CheckResult, CheckRun, Size
+from mlspec.base.address import Address
+from mlspec.ir.relation import Keep
+
+_RUNS = 100
+"""As many runs of the checks of a subject are kept."""
+
+
+@dataclass(frozen=True)
+class SparkCatalog(Catalog):
+    """The bookkeeping of one environment; what it keeps lies where the line's shelf puts it."""
+
+    line: SparkLine
+
+    def prepare(self) -> None:
+        """There is nothing to make before there is something to note."""
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def versions(self) -> dict[str, Size]:
+        known = self.line.noted()
+        return {v: Size(n["rows"], n["bytes"]) for v, n in known.items() if self.line.shelf.whole(v, n)}
+
+    def pointers(self) -> dict[str, str]:
+        mine = [n for n in self._pointers() if n["environment"] == self.names.environment]
+        return {n["address"]: n["version"] for n in mine}
+
+    def _pointers(self) -> list[Any]:
+        return list(self.line.notes.all("pointer").values())
+
+    def results(self, subject: str, last: int) -> tuple[CheckRun, ...]:
+        note = self.line.notes.all("check").get(self._key(subject))
+        runs = note["runs"][:last] if note else []
+        return tuple(CheckRun(r["at"], tuple(map(as_result, r["results"]))) for r in runs)
+
+    def _key(self, what: str) -> str:
+        return f"{self.names.environment}__{what}".replace(".", "__")
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def record(self, address: str, version: str, size: Size, reads: Iterable[str]) -> None:
+        made = self.line.made.pop(version)
+        self.line.publish(version, made)
+        note = {"address": address, "rows": size.rows, "bytes": size.bytes, "reads": sorted(reads), **made}
+        self.line.notes.put("version", version, note)
+        self.line.forget(version)
+        self.line.shelf.sweep(version, note)
+
+    def forget(self, version: str) -> None:
+        self.line.notes.erase("version", version)
+        self.line.forget(version)
+
+    def discard(self, version: str) -> None:
+        self.line.made.pop(version, None)
+        self.forget(version)
+        self.line.shelf.sweep(version, None)
+
+    def point(self, address: Address, version: str) -> None:
+        key = self._key(str(address))
+        taken = {
+            n["name"]
+            for n in self._pointers()
+            if n["environment"] == self.names.environment and n["address"] != str(address)
+        }
+        name = f"{address.kind}__{address.name}" if address.name in taken else address.name
+        self.line.shelf.show(self.names.public, name, version)
+        note = {"environment": self.names.environment, "address": str(address), "name": name, "version": version}
+        self.line.notes.put("pointer", key, note)
+
+    def remove(self, address: Address) -> None:
+        key = self._key(str(address))
+        pointers = self.line.notes.all("pointer")
+        if key in pointers:
+            self.line.shelf.hide(self.names.public, pointers[key]["name"])
+            self.line.notes.erase("pointer", key)
+        self.line.notes.erase("check", key)
+        known = self.line.notes.all("version")
+        reads = {v: (str(n["address"]), list(n["reads"])) for v, n in known.items()}
+        pointed = [(n["version"], n["address"]) for n in self._pointers()]
+        views = {v for v, n in known.items() if n["keep"] == Keep.VIEW}
+        for version in left_behind(str(address), reads, pointed, views):
+            self.discard(version)
+        if not any(n["environment"] == self.names.environment for n in self._pointers()):
+            self.line.shelf.tidy(self.names.public)
+
+    def keep_results(self, subject: str, results: Iterable[CheckResult]) -> None:
+        key = self._key(subject)
+        before = self.line.notes.all("check").get(key, {"runs": []})["runs"]
+        at = dt.datetime.fromtimestamp(time.time(), dt.UTC).isoformat().replace("+00:00", "Z")
+        run = {"at": at, "results": [as_kept(r) for r in results]}
+        self.line.notes.put("check", key, {"runs": [run, *before][:_RUNS]})

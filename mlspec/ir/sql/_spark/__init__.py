@@ -1,0 +1,1 @@
+"""Spark's words, by what they are about."""

@@ -1,0 +1,68 @@
+"""Joins, groups, windows, tables and types."""
+
+from sqlglot import exp
+
+from mlspec.ir.sql._spark.words import AWARE, NAIVE, T
+from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.spoken import Unspoken
+
+
+def joined(node: exp.Join) -> None:
+    method = str(node.args.get("method") or "").upper()
+    if method:
+        raise Unspoken(node, f"Spark has no {method} JOIN", "let a feature view or a dataset look rows up by time")
+
+
+def named(node: exp.CTE) -> None:
+    """Spark decides by itself what to compute once."""
+    node.set("materialized", None)
+
+
+def grouped(node: exp.Group) -> None:
+    if any(node.args.get(k) for k in ("grouping_sets", "cube", "rollup", "totals")):
+        raise Unspoken(node, "grouping sets are not known to mean the same on Spark")
+
+
+def framed(node: exp.WindowSpec) -> None:
+    if node.args.get("exclude") or str(node.args.get("kind") or "").upper() == "GROUPS":
+        raise Unspoken(node, "Spark has no such frame")
+
+
+def windowed(node: exp.Window) -> exp.Expr | None:
+    if isinstance(node.this, exp.Count) and isinstance(node.this.this, exp.Distinct):
+        raise Unspoken(node, "Spark counts no distinct values over a window")
+    return None
+
+
+def among(node: exp.In) -> None:
+    """In a condition of its own NULL is as good as false; elsewhere Spark would say false for NULL."""
+    if node.args.get("query") is None:
+        return
+    outer = node.parent
+    while isinstance(outer, (exp.Not, exp.Paren)):
+        outer = outer.parent
+    while isinstance(outer, (exp.And, exp.Paren)):
+        outer = outer.parent
+    if not isinstance(outer, exp.Where):
+        raise Unspoken(node, "it must be a condition of WHERE, joined to others by AND", "write a LEFT JOIN")
+
+
+def listed(node: exp.Table) -> None:
+    if not isinstance(node.this, exp.Identifier) or node.args.get("pivots") or node.args.get("sample"):
+        raise Unspoken(node, "it is not known to mean the same on Spark")
+
+
+def typed(node: exp.DataType) -> exp.Expr | None:
+    if node.this is T.INT128:
+        return exp.DataType.build("DECIMAL(38, 0)", dialect=DIALECT)
+    if node.this is T.JSON:
+        return exp.DataType(this=T.TEXT)
+    if node.this not in _TYPES:
+        raise Unspoken(node, "Spark has no such type")
+    return None
+
+
+_TYPES = frozenset(
+    {T.BOOLEAN, T.SMALLINT, T.TINYINT, T.INT, T.BIGINT, T.FLOAT, T.DOUBLE, T.DECIMAL, T.TEXT, T.VARCHAR,
+     T.BINARY, T.VARBINARY, T.DATE, T.ARRAY, T.LIST, T.STRUCT, *NAIVE, *AWARE}
+)  # fmt: skip
