@@ -13,6 +13,7 @@ _PUBLIC = {
     "Problems": "mlspec.base.diag",
     "Session": "mlspec.session",
     "State": "mlspec.state.model",
+    "get_features": "mlspec.offline",
 }
 __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - the names above
 

@@ -13,7 +13,7 @@ from mlspec.apply.artifacts import rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
 from mlspec.backends.chosen import Backends
-from mlspec.backends.port import CheckResult, Rows, StepRun, Tools
+from mlspec.backends.port import CheckResult, StepRun, Tools
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
@@ -22,7 +22,6 @@ from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.gather import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
-from mlspec.compile.question import question
 from mlspec.documents.project import find_root
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
@@ -37,6 +36,7 @@ from mlspec.plan.change import Action, Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
 from mlspec.plan.schema import plan_schema, state_schema
+from mlspec.questions import Questions
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
@@ -76,7 +76,7 @@ class Ran:
     version: str = ""
 
 
-class Session(Bookkeeping):
+class Session(Bookkeeping, Questions):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -266,21 +266,6 @@ class Session(Bookkeeping):
                     help=known_names(what.split(".", 2)[2], names, "column"),
                 )
         return reached
-
-    def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
-              limit: int = 20) -> Rows:  # fmt: skip
-        """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
-        state, _ = self.recorded()
-        live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
-        asked = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
-        missing = [a for a in asked.reads if a not in live]
-        if missing:
-            raise problem(
-                "not-applied",
-                f"`{missing[0]}` has not been applied in environment `{self.environment}`",
-                help="run `mlspec apply`",
-            )
-        return self.backends.engine.rows(asked, live, limit)
 
     def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
         """Train a model by hand, or run the checks of a source or a feature view, on what was applied."""

@@ -180,6 +180,14 @@ class SqlEngine(Backend):
         """The rows of a relation that is not kept, over addresses; read only."""
 
     @abstractmethod
+    def retrieve(self, asked: Relation, physical: Physical, spine: Any = None) -> Any:
+        """The rows of a point-in-time join that is not kept, as an Arrow table, as many as ask and in their order; read only.
+
+        With `spine`, an Arrow table, those are the rows of the address `SPINE` for the time of this question; they have
+        a column `NUMBER` there, from 0, which stands first in what is asked and is not in the answer.
+        """
+
+    @abstractmethod
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
         """Write a kept version to a file (`parquet` or `csv`), in the order of its rows; returns their number."""
 

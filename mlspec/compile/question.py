@@ -11,7 +11,7 @@ from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
 from mlspec.ir.columntype import INTEGERS
 from mlspec.ir.relation import AsOf, Keep, Relation
-from mlspec.ir.sql.analyse import analyse, expression
+from mlspec.ir.sql.analyse import Analysis, analyse, expression
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
@@ -22,12 +22,9 @@ def question(
 ) -> Relation:
     """The rows that answer: a relation of nothing but what computes them, and what it reads. Raises Problems."""
     if " " in what.strip():
-        try:
-            found = analyse(what, lambda name: _lookup(compiled, name))
-        except SqlProblems as error:
-            raise _problems(error) from None
+        found = understood(compiled, what)
         return _rows(found.query, found.reads)
-    address = _relation_address(compiled, what)
+    address = relation_address(compiled, what)
     body: Any = compiled.desired.resources[address].body
     if at or keys:
         return _values_at(compiled, address, body, at, keys)
@@ -44,6 +41,14 @@ def question(
     return _rows(query.sql(DIALECT), (str(address),))
 
 
+def understood(compiled: Compiled, text: str) -> Analysis:
+    """A SELECT over what the project offers, as confined as any definition. Raises Problems."""
+    try:
+        return analyse(text, lambda name: _lookup(compiled, name))
+    except SqlProblems as error:
+        raise _problems(error) from None
+
+
 def _rows(query: str, reads: tuple[str, ...]) -> Relation:
     return Relation(query, (), "", Keep.VIEW, reads=reads)
 
@@ -52,7 +57,8 @@ def _problems(error: SqlProblems) -> Problems:
     return Problems(Diagnostic(p.code, p.message, None, p.label, p.help) for p in error.problems)
 
 
-def _relation_address(compiled: Compiled, what: str) -> Address:
+def relation_address(compiled: Compiled, what: str) -> Address:
+    """The relation that a name or an address means. Raises Problems."""
     relations = {str(r.address): r.address for r in compiled.desired if isinstance(r.body, Relation)}
     relations |= {a.name: a for a in relations.values() if sum(b.name == a.name for b in relations.values()) == 1}
     if what not in relations:
@@ -64,7 +70,7 @@ def _relation_address(compiled: Compiled, what: str) -> Address:
 
 def _lookup(compiled: Compiled, name: str) -> tuple[str, Relation] | SqlProblem:
     try:
-        address = _relation_address(compiled, name)
+        address = relation_address(compiled, name)
     except Problems as error:
         return SqlProblem("unknown-table", error.diagnostics[0].message, help=error.diagnostics[0].help)
     body: Any = compiled.desired.resources[address].body

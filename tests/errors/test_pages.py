@@ -32,6 +32,8 @@ TOLD_ONLY = {
     "file-too-large": "the page would have eight million bytes",
     "folder-not-empty": "said by `init`, before there is a project",
     "gate-failed": "a whole training run for one line; the local runner's own tests have it",
+    "meaningless-option": "an option of the command line",
+    "missing-library": "needs a machine without pyarrow",
     "no-image": "the tests of the Kubernetes target have it",
     "not-approved": "a question on a terminal",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",

@@ -12,6 +12,7 @@ from mlspec.ir.sql.dialect import DIALECT, from_sql
 from mlspec.ir.sql.traits import DUCKDB
 
 ROWS_AT_ONCE = 50_000
+_LOADED = "__loaded"
 
 
 class DuckLine(Line):
@@ -56,6 +57,18 @@ class DuckLine(Line):
     def batches(self, table: exp.Table) -> Iterator[Any]:
         query = exp.select(exp.Star()).from_(table).sql(DIALECT)
         yield from self.raw.execute(query).to_arrow_reader(ROWS_AT_ONCE)
+
+    def arrow(self, query: exp.Query) -> Any:
+        return self.raw.sql(query.sql(DIALECT)).to_arrow_table()
+
+    @contextmanager
+    def loaded(self, rows: Any) -> Iterator[exp.Table]:
+        """Read where it lies, in the memory of this process."""
+        self.raw.register(_LOADED, rows)
+        try:
+            yield exp.Table(this=exp.to_identifier(_LOADED, quoted=True))
+        finally:
+            self.raw.unregister(_LOADED)
 
     def close(self) -> None:
         self.raw.close()

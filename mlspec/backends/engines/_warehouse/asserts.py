@@ -11,6 +11,7 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import column
 
 SAMPLE_ROWS = 3
+ASKED = Address("spine", "asked")
 
 
 def spine(line: Line, address: Address, asking: exp.Query, rows: int) -> None:

@@ -57,6 +57,17 @@ class Line(ABC):
         """The rows of a table as Arrow record batches, in the order in which they were made, never all at once."""
 
     @abstractmethod
+    def arrow(self, query: exp.Query) -> Any:
+        """The answer to a query as an Arrow table, with no value touched one by one if that can be; it cannot write."""
+
+    @abstractmethod
+    def loaded(self, rows: Any) -> AbstractContextManager[exp.Table]:
+        """An Arrow table as a table of this session, which nobody else sees, as long as it is needed.
+
+        It is there also where the session may write nothing else.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Hang up."""
 

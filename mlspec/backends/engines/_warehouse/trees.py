@@ -27,8 +27,9 @@ def substituted(tree: exp.Query, kept: Mapping[str, exp.Table], scanned: exp.Que
     for node in list(tree.find_all(exp.Table)):
         version = kept.get(node.name) if "." in node.name else None
         if version is not None:
+            schema = version.args.get("db")
             node.set("this", version.this.copy())
-            node.set("db", version.args["db"].copy())
+            node.set("db", schema.copy() if schema else None)
         elif node.name == "scan" and not node.args.get("db") and scanned is not None:
             node.replace(scanned.subquery("scan"))
     return tree

@@ -18,6 +18,7 @@ from mlspec.backends.engines._warehouse import asserts, files
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
+from mlspec.backends.engines._warehouse.numbered import in_order, numbered
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
 from mlspec.backends.port import (
@@ -37,6 +38,7 @@ from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
+from mlspec.ir.spine import NUMBER, SPINE
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
 from mlspec.ir.sql.problem import SqlProblems
@@ -283,9 +285,23 @@ class Warehouse(SqlEngine):
         line = self.reading()
         tree = substituted(formulate(asked, self.traits), self.names.versions(physical))
         if limit:
-            tree = exp.select(exp.Star()).from_(tree.subquery("asked")).limit(limit)
+            whole = tree.args.get("limit") is None and tree.args.get("offset") is None
+            tree = (tree if whole else exp.select(exp.Star()).from_(tree.subquery("asked"))).limit(limit)
         found = line.ask(tree)
         return Rows(found.names, found.types, tuple(tuple(plain(v) for v in row) for row in found.rows))
+
+    @explained
+    def retrieve(self, asked: Relation, physical: Physical, spine: Any = None) -> Any:
+        line, names = self.reading(), self.names.versions(physical)
+        if spine is None:
+            found = line.arrow(typed(asked, substituted(formulate(asked, self.traits), names)))
+            assert asked.as_of is not None  # noqa: S101 - what is asked is a join
+            asserts.spine(line, asserts.ASKED, substituted(parsed_query(asked.as_of.spine), names), found.num_rows)
+            return found
+        with line.loaded(numbered(spine)) as loaded:
+            tree = typed(asked, substituted(formulate(asked, self.traits), {**names, SPINE: loaded}))
+            found = line.arrow(tree.order_by(exp.column(NUMBER, quoted=True)))
+        return in_order(found, spine.num_rows)
 
     @explained
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002

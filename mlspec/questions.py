@@ -1,0 +1,111 @@
+"""The verbs that ask what was applied: rows of it, and features for many rows at once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlspec.backends.chosen import Backends
+from mlspec.backends.outside.spine import as_arrow, read_spine, to_load, types_of
+from mlspec.backends.port import Rows
+from mlspec.base.address import Address
+from mlspec.base.diag import problem
+from mlspec.compile.project import Compiled
+from mlspec.compile.question import question, relation_address, understood
+from mlspec.compile.retrieval import Choice, check_spine, choose, of_numbered, of_query
+from mlspec.ir.spine import SPINE
+from mlspec.state.model import State
+
+
+class Questions(ABC):
+    """The part of a session that asks. Nothing is read but what was applied."""
+
+    @property
+    @abstractmethod
+    def compiled(self) -> Compiled:
+        """The project, compiled once."""
+
+    @property
+    @abstractmethod
+    def backends(self) -> Backends:
+        """The backends of the environment."""
+
+    @property
+    @abstractmethod
+    def environment(self) -> str:
+        """The environment that is worked in."""
+
+    @abstractmethod
+    def recorded(self) -> tuple[State, str | None]:
+        """The recorded state and its text; a new one, and None, where there is none yet."""
+
+    def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
+              limit: int = 20) -> Rows:  # fmt: skip
+        """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
+        asked = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
+        if asked.as_of is not None:
+            self._as_described((relation_address(self.compiled, what), *map(Address.parse, asked.reads)))
+        return self.backends.engine.rows(asked, self._live(asked.reads), limit)
+
+    def features(self, features: Sequence[str], spine: Any, *, at: str = "event_time") -> Any:
+        """An Arrow table of the rows of a spine, in their order, with the values that each feature had when each row asked.
+
+        `features` are `feature_set.x`, `feature_view.x`, `view.feature` or `view.*`. The spine is a path, one SELECT over
+        what was applied, a data frame of pandas or polars, an Arrow table or a list of dictionaries. `at` is its column
+        with the time at which each row asks, or one moment for all rows.
+        """
+        choice = choose(self.compiled, features)
+        self._as_described(choice.needs)
+        if isinstance(spine, str) and _is_select(spine):
+            found = understood(self.compiled, spine)
+            check_spine(choice, {c.name: c.type for c in found.columns}, at)
+            asked = of_query(choice, found, at)
+            self._as_described(map(Address.parse, asked.reads))
+            return self.backends.engine.retrieve(asked, self._live(asked.reads))
+        return self._of_rows(choice, spine, at)
+
+    def _of_rows(self, choice: Choice, spine: Any, at: str) -> Any:
+        """Only what the join needs goes into the engine; what comes back is put beside the rows as they came."""
+        needed = {name: kind for name, (kind, _) in choice.needed().items()}
+        wanted = {**choice.times(at), **needed}
+        rows = read_spine(Path(spine), wanted) if isinstance(spine, str | Path) else as_arrow(spine)
+        types = types_of(rows, wanted)
+        check_spine(choice, types, at)
+        asked, names = of_numbered(choice, types, at)
+        self._as_described(a for a in map(Address.parse, asked.reads) if str(a) != SPINE)
+        found = self.backends.engine.retrieve(asked, self._live(asked.reads), to_load(rows, types, names))
+        for name in found.column_names:
+            rows = rows.append_column(name, found.column(name))
+        return rows
+
+    def _live(self, reads: Iterable[str]) -> dict[str, str]:
+        """From address to the version that was applied, of everything; what is read must be there."""
+        state, _ = self.recorded()
+        live = {str(r.address): str(r.outputs["version"]) for r in state if r.form == "relation"}
+        missing = [a for a in reads if a not in live and a != SPINE]
+        if missing:
+            raise self._not_applied(missing[0])
+        return live
+
+    def _as_described(self, needed: Iterable[Address]) -> None:
+        """Raise Problems unless all of it was applied as the files describe it."""
+        state, _ = self.recorded()
+        for address in needed:
+            record = state.get(address)
+            if record is None:
+                raise self._not_applied(str(address))
+            if record.digest != self.compiled.desired.resources[address].digest:
+                message = f"`{address}` is applied in another version than the files describe"
+                raise problem("not-applied", message, help="run `mlspec apply`")
+
+    def _not_applied(self, address: str) -> Exception:
+        message = f"`{address}` has not been applied in environment `{self.environment}`"
+        return problem("not-applied", message, help="run `mlspec apply`")
+
+
+def _is_select(text: str) -> bool:
+    """Whether a text is SQL and no path."""
+    return (
+        text.strip().partition(" ")[0].partition("\n")[0].upper() in {"SELECT", "WITH", "FROM"}
+        and len(text.split()) > 1
+    )
