@@ -4,7 +4,7 @@ Every version that a query names is opened under its own name in the session whe
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlglot import exp, parse_one
@@ -19,6 +19,8 @@ from mlspec.ir.sql.formulate import written
 from mlspec.ir.sql.traits import SPARK
 
 _TIMES = {"timestamp": "timestamptz", "timestamp_ntz": "timestamp"}
+
+_LOADED = "__loaded"
 
 Lock = Callable[[str], AbstractContextManager[None]]
 
@@ -61,6 +63,18 @@ class SparkLine(Line):
         else:
             self._open(table.name)
             yield from self.session().table(f"`{table.name}`").toArrow().to_batches(max_chunksize=50_000)
+
+    def arrow(self, query: exp.Query) -> Any:
+        return self.session().sql(self._words(query)).toArrow()
+
+    @contextmanager
+    def loaded(self, rows: Any) -> Iterator[exp.Table]:
+        """Sent to where Spark is, under a name of this session."""
+        self.show(_LOADED, frame_of(self.session(), rows))
+        try:
+            yield exp.Table(this=exp.to_identifier(_LOADED, quoted=True))
+        finally:
+            self.forget(_LOADED)
 
     def close(self) -> None:
         for name in self._opened:
@@ -132,6 +146,13 @@ class SparkLine(Line):
         else:
             frame = self.shelf.open(self.session(), note)
         self.show(version, frame)
+
+
+def frame_of(session: Any, rows: Any) -> Any:
+    """An Arrow table as a frame; times without a zone stay without one."""
+    from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415 - heavy, and loaded already
+
+    return session.createDataFrame(rows, schema=from_arrow_schema(rows.schema, prefer_timestamp_ntz=True))
 
 
 def logical(name: str) -> str:

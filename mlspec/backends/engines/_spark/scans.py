@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from mlspec.backends.engines._spark.line import logical
+from mlspec.backends.engines._spark.line import frame_of, logical
 from mlspec.backends.outside import reader
 from mlspec.backends.outside.explain import explain
 from mlspec.backends.outside.fitting import fits
@@ -44,7 +44,7 @@ def sent(session: Any, path: Path) -> Any:
     """The rows of a file here as a frame there."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - heavy, and only a build on a server needs it
 
-    return session.createDataFrame(pq.read_table(path))
+    return frame_of(session, pq.read_table(path))
 
 
 def of_table(session: Any, address: Address, scan: Scan) -> exp.Query:
