@@ -15,6 +15,7 @@ import sqlglot
 import yaml
 from brute_force import Flights, departed_at, known_at
 
+from mlspec.base.address import Address
 from mlspec.base.diag import Report
 from mlspec.documents.reader import read_text
 from mlspec.plan.change import Action
@@ -73,6 +74,45 @@ def test_checks_find_what_is_known_of_the_data(flights: Path) -> None:
     }
     assert found["flights"]["not_null_tailnum"]["failed"] == 2512
     assert found["flights"]["row_count_flight_date"]["total"] == 365
+
+
+def test_windows_by_frames_agree_on_all_rows(flights: Path) -> None:
+    """Every windowed feature of every row again, by frames over events and questions in one table."""
+    with Session(flights) as session:
+        desired = session.compiled.desired.resources
+        version = {a: r.outputs.get("version") for a, r in session.recorded()[0].records.items()}
+    [dataset] = [r for a, r in desired.items() if a.kind == "dataset"]
+    asked, different = f'"mlspec_data"."{version[dataset.address]}"', {}
+    for lookup in dataset.body.as_of.lookups:
+        if lookup.windows is None:
+            continue
+        events = f'"mlspec_data"."{version[Address.parse(lookup.windows.events)]}"'
+        different |= {
+            f"{lookup.address}.{a.name}": rows_of(flights, by_frames(lookup, a, asked, events))
+            for a in lookup.windows.aggregates
+        }
+    assert len(different) > 20
+    assert {name: rows[0]["n"] for name, rows in different.items() if rows[0]["n"]} == {}
+
+
+def by_frames(lookup, one, asked: str, events: str) -> str:
+    """How many rows of the dataset hold another value of a feature than a frame gives."""
+    keys = ", ".join(f'"{ours}"' for _, ours in lookup.keys)
+    theirs = ", ".join(f'"{name}"' for name, _ in lookup.keys)
+    known = " AND ".join(f'"{name}" IS NOT NULL' for name, _ in lookup.keys)
+    made = {"avg": f"AVG(CAST({one.value} AS DOUBLE))", "count": "COUNT(v)"}[one.function]
+    value = f"CAST({one.value} AS DOUBLE)" if one.value else "1.0"
+    frame = f"PARTITION BY {keys} ORDER BY t RANGE BETWEEN INTERVAL {one.window} MICROSECOND PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING"
+    feature = dict(lookup.features)[one.name]
+    return f"""
+        WITH stream AS (
+            SELECT {keys}, event_time AS t, flight_id AS asks, CAST("{feature}" AS DOUBLE) AS found, NULL::DOUBLE AS v
+            FROM {asked} WHERE {known}
+            UNION ALL SELECT {theirs}, "{lookup.windows.time}", NULL, NULL, {value} FROM {events}
+        ), framed AS (SELECT asks, found, {made.replace(one.value, "v") if one.value else made} OVER ({frame}) AS expected FROM stream)
+        SELECT count(*) AS n FROM framed WHERE asks IS NOT NULL
+        AND ((found IS NULL) <> (expected IS NULL) OR abs(found - expected) > 1e-9 * greatest(1, abs(expected)))
+    """
 
 
 def test_the_spine_is_whole(flights: Path) -> None:

@@ -91,7 +91,7 @@ def _in_force(lookup: Lookup) -> exp.Select:
     known = timing.available_time or timing.event_time
     conditions: list[exp.Expr] = []
     extra: list[exp.Expr] = []
-    if timing.available_time:
+    if timing.available_time and timing.available_time != timing.event_time:
         newest = exp.Window(
             this=exp.Max(this=column(timing.event_time)),
             partition_by=[column(k) for k in keys],
@@ -112,8 +112,9 @@ def _in_force(lookup: Lookup) -> exp.Select:
 
 def _by_asof(final: exp.Select, lookup: Lookup, asked: exp.Expr, alias: str, traits: Traits) -> exp.Select:
     timing, later = lookup.timing, _later(lookup.timing)
+    known = timing.available_time or timing.event_time
     ours, theirs = asked, column("__known", alias)
-    if traits.wide_integers and timing.tie_break and not timing.available_time and _countable(lookup.tie):
+    if traits.wide_integers and timing.tie_break and known == timing.event_time and _countable(lookup.tie):
         inner = _rows(lookup, [exp.alias_(_one_number(lookup), "__both", quoted=True)])
         rest = 2**63 - 1 if timing.boundary is Boundary.INCLUSIVE else -(2**63)
         ours = _wide(asked, exp.Literal.number(rest))

@@ -62,7 +62,8 @@ def windowed(
         (Origin(address, timing.event_time),),
         "the moment from which on the values hold",
     )
-    kept = Windows(address, keys, timing.event_time, tuple(aggregates), timing.available_time, timing.tie_break, boundary,
+    later = timing.available_time if timing.available_time != timing.event_time else ""
+    kept = Windows(address, keys, timing.event_time, tuple(aggregates), later, timing.tie_break, boundary,
                    zoned=time_kind.name == "timestamptz")  # fmt: skip
     return Relation("", (*key_columns, time, *made), rows, keys=keys, timing=Timing("event_time", boundary=boundary),
                     reads=(address,), windows=kept)  # fmt: skip
