@@ -220,6 +220,40 @@ def test_groups_of_rows_are_as_good_as_their_rows(case, tmp_path):
     assert {name: row[f"v__{f}_{c}_7d"] for name, (f, c) in wanted.items()} == case["expected"]
 
 
+@pytest.mark.parametrize("case", of_kind("label_window"))
+def test_label_window(tmp_path, case):
+    """A day is a date there: `[left ds, left ds + 5 days)` is known when the data of the last of them is complete."""
+    left, held = case["left"], case["labels"]
+    window, kinds = f"{case['window_days']}d", {"listing": "int64", "ds": "timestamp", "is_active": "int64"}
+    write_csv(tmp_path / "left.csv", ["n", *left["columns"]], [[n, *row] for n, row in enumerate(left["rows"])])
+    write_csv(tmp_path / "labels.csv", held["columns"], held["rows"])
+    label = {
+        "function": "max",
+        "column": "is_active",
+        "name": "label",
+        "source": "labels",
+        "keys": ["listing"],
+        "window": window,
+    }
+    documents = [
+        {"kind": "source", "name": "asked", "files": "left.csv", "columns": {"n": "int64", "listing": "int64", "ds": "timestamp"}},
+        {"kind": "source", "name": "labels", "files": "labels.csv", "columns": {c: kinds[c] for c in held["columns"]}, "event_time": "ds"},
+        {"kind": "entity", "name": "listing", "keys": {"listing": "int64"}},
+        {"kind": "feature_view", "name": "view", "entities": ["listing"], "on_request": {"inputs": {"n": "int64"}, "features": {"n": "n"}}},
+        {"kind": "feature_set", "name": "chosen", "features": ["view.*"]},
+        {"kind": "dataset", "name": "answers", "feature_set": "chosen",
+         "labels": {"sql": "SELECT n, listing, ds FROM asked", "event_time": "ds", "forward": [label]}},
+    ]  # fmt: skip
+    _, _, applied = apply(write_project(tmp_path, documents))
+    assert applied.ok, applied.failed
+    found = [
+        (row["listing"], row["ds"][:10], row["label"])
+        for row in read(tmp_path, "dataset.answers")
+        if row["label"] is not None
+    ]
+    assert sorted(found) == sorted((listing, ds, label) for listing, ds, _, label in case["expected"]["rows"])
+
+
 def test_every_case_runs_or_says_why_not():
     run = {"asof", "event_windows", "entity_mutations", "tile_merge", "label_window"}
     assert {c["kind"] for c in CASES.values()} <= run
