@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +13,11 @@ from mlspec.apply.artifacts import rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.apply.run import Applied, apply
 from mlspec.backends.chosen import Backends
-from mlspec.backends.port import CheckResult, StepRun, Tools
+from mlspec.backends.port import Tools
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
-from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.gather import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
@@ -27,9 +26,9 @@ from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
-from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
+from mlspec.keeping import Keeping, Ran
 from mlspec.language.schema import all_schemas, kind_schema
 from mlspec.language.spec import Spec
 from mlspec.plan.change import Action, Plan
@@ -40,7 +39,7 @@ from mlspec.questions import Questions
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
-from mlspec.world import bench, chosen_backends, look_outside, reality, refuse_unsupported
+from mlspec.world import bench, chosen_backends, look_outside, reality, refuse_unsupported, versions_of
 
 KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
 
@@ -64,19 +63,7 @@ class Planned:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a run by hand did: a model was trained, or checks were made."""
-
-    address: str
-    kind: str
-    steps: tuple[StepRun, ...] = ()
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    checks: tuple[CheckResult, ...] = ()
-    version: str = ""
-
-
-class Session(Bookkeeping, Questions):
+class Session(Keeping, Questions):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -126,11 +113,7 @@ class Session(Bookkeeping, Questions):
     @cached_property
     def _physical(self) -> dict[str, str]:
         """From address to the version that should exist."""
-        return {
-            str(r.address): physical_name(str(r.address), r.body)
-            for r in self.compiled.desired
-            if isinstance(r.body, Relation)
-        }
+        return versions_of(self.compiled.desired)
 
     def recorded(self) -> tuple[State, str | None]:
         """The recorded state and its text; a new one, and None, where there is none yet."""
@@ -248,7 +231,7 @@ class Session(Bookkeeping, Questions):
         checked = wanted.kind in {"source", "feature_view"}
         checks = self.backends.engine.results(str(wanted.whole), last) if checked else ()
         versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
-        return show.whole(self.compiled, state, wanted, checks, versions)
+        return show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""
@@ -268,13 +251,15 @@ class Session(Bookkeeping, Questions):
         return reached
 
     def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
-        """Train a model by hand, or run the checks of a source or a feature view, on what was applied."""
+        """Train a model by hand, build what is due, or run checks; on what was applied."""
         wanted = self._address(address, None)
         resources = self.compiled.desired.resources
         checks = resources.get(Address(wanted.kind, wanted.name, "checks"))
         body = resources[wanted].body if wanted in resources else None
         if isinstance(body, Workflow) and body.run_on_apply:
             return self._train(wanted, body, on_event)
+        if isinstance(body, Relation) and body.partitions is not None:
+            return self.refresh(address, on_event=on_event)[0]
         if checks is not None and isinstance(checks.body, Check):
             self._need_applied(wanted)
             return Ran(str(wanted), "checks", checks=self.backends.engine.check(checks.body, self._physical))

@@ -1,5 +1,6 @@
 """The world of an environment: the backends that it has chosen, what they cannot do, and what is really there."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
 from mlspec.backends.outside.look import look
 from mlspec.backends.port import BackendError, Locked, Place
+from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
@@ -54,12 +56,9 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
             for said, help_ in backends.engine.refused(resource.body):
                 message = f"the engine `{backends.name('engine')}` cannot be asked for `{resource.address}`: {said}"
                 found.append(Diagnostic("unsupported-by-backend", message, compiled.span(resource.address), help=help_))
-        port = {"workflow": "pipeline_target", "service": "deploy_target"}.get(resource.form)
-        if port is None:
-            continue
-        backend = backends.pipelines if port == "pipeline_target" else backends.deploys
+        port = {"workflow": "pipeline_target", "service": "deploy_target", "relation": "engine"}.get(resource.form, "")
         for need, path in needs(resource.body):
-            if need not in backend.capabilities:
+            if need not in backends.of(port).capabilities:
                 field = ".".join(str(p) for p in path)
                 message = f"the {port.replace('_', ' ')} `{backends.name(port)}` cannot honour `{field}` of `{resource.address}`"
                 help_ = "remove it, or set it only in environments whose target can (`overrides`)"
@@ -87,20 +86,40 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         is_model = record.form == "workflow" and "model" in outputs
         if is_model and backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
             drifted.add(record.address)
-    versions = {name: Estimate(size.rows, size.bytes) for name, size in observed.versions.items()}
+    versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in observed.versions.items()}
     trained = {
         r.body.register.model: r.body.version
         for r in desired
         if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register
     }
     models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
-    return Reality(known=True, versions=versions, pointers=observed.pointers, drifted=frozenset(drifted), models=models)
+    due = _due(desired, state, backends, versions.keys())
+    return Reality(True, versions, observed.pointers, frozenset(drifted), models, due)  # noqa: FBT003 - somebody looked
+
+
+def _due(desired: DesiredState, state: State, backends: Backends, there: Collection[str]) -> dict[Address, int]:
+    """How many partitions would be built, of what is not as it was applied and reads nothing that is yet to be built."""
+    physical = versions_of(desired)
+    found = {}
+    for resource in desired:
+        body, recorded = resource.body, state.get(resource.address)
+        if not isinstance(body, Relation) or body.partitions is None or recorded is None:
+            continue
+        needed = {str(resource.address), *body.reads}
+        if recorded.digest != resource.digest and all(physical[a] in there for a in needed):
+            parts = backends.engine.partitions(resource.address, body, physical)
+            found[resource.address] = sum(1 for p in parts if p.due)
+    return found
+
+
+def versions_of(desired: DesiredState) -> dict[str, str]:
+    """From address to the version that should exist."""
+    return {str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)}
 
 
 def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Bench:
     """What an apply works with."""
-    bodies = {str(r.address): r.body for r in desired}
-    physical = {a: physical_name(a, b) for a, b in bodies.items() if isinstance(b, Relation)}
+    physical = versions_of(desired)
     definitions = {str(r.address): r.digest for r in desired if r.form == "relation"}
     return Bench(
         lambda: backends.engine,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlspec.backends.partition import Wanted
 from mlspec.backends.port import (
     BackendError,
     CheckResult,
@@ -11,6 +12,7 @@ from mlspec.backends.port import (
     ModelRegistry,
     Outcome,
     PipelineTarget,
+    Refreshed,
     SqlEngine,
     Tools,
 )
@@ -61,7 +63,7 @@ def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> t
 def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[str, Outcome]:
     match resource.body:
         case Relation() as body:
-            return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench, anew=anew)
+            return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench, say, anew=anew)
         case Workflow() as body if body.run_on_apply:
             return f"pipelines.{bench.names['pipeline_target']}", _train(body, bench, say)
         case Workflow() as body:
@@ -74,17 +76,26 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
             return "", Outcome()
 
 
-def _relation(address: Address, body: Relation, bench: Bench, *, anew: bool) -> Outcome:
+def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bool) -> Outcome:
     scan = body.scan
     if scan and scan.files and not scan.store and held(scan, [bench.content(f) for f in scan.files]) != scan.snapshot:
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )
     version = physical_name(str(address), body)
+    if body.partitions is not None:
+        done = bench.engine().refresh(address, body, bench.physical, Wanted(anew=anew), say)
+        bench.engine().point(address, version)
+        return Outcome({"version": version}, (_built(done),))
     size = bench.engine().build(address, body, bench.physical, anew=anew)
     bench.engine().point(address, version)
     computed = body.windows is not None and body.keep is Keep.VIEW
     return Outcome({"version": version}, () if computed else (f"{size.rows:,} rows",))
+
+
+def _built(done: Refreshed) -> str:
+    held = f"{done.size.rows:,} rows in {done.size.partitions:,} partitions"
+    return f"{done.partitions:,} built, {held}" if done.partitions else f"nothing was due, {held}"
 
 
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:

@@ -1,7 +1,7 @@
 """The backends that an environment has chosen, each made when it is first used."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from mlspec.backends.port import Backend, DeployTarget, ModelRegistry, PipelineTarget, Place, SqlEngine, StateStore
@@ -57,6 +57,14 @@ class Backends:
     def store(self) -> StateStore:
         """The store of the state."""
         return self._one("state_store", STORES)
+
+    def of(self, port: str) -> Backend:
+        """The backend of a port."""
+        ports: dict[str, Callable[[], Backend]] = {
+            "engine": lambda: self.engine, "pipeline_target": lambda: self.pipelines, "deploy_target": lambda: self.deploys,
+            "model_registry": lambda: self.registry, "state_store": lambda: self.store,
+        }  # fmt: skip
+        return ports[port]()
 
     def name(self, port: str) -> str:
         """The name of the backend that was chosen for a port."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlspec.backends.partition import Partition, Wanted
 from mlspec.base.address import Address
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
@@ -26,6 +27,7 @@ class Capability(StrEnum):
     ROLLOUT = "rollout"
     CANARY = "canary"
     SHADOW = "shadow"
+    PARTITIONS = "partitions"
 
 
 class BackendError(Exception):
@@ -95,10 +97,20 @@ class Rows:
 
 @dataclass(frozen=True)
 class Size:
-    """How much a kept relation holds; bytes are the engine's estimate."""
+    """How much a kept relation holds; bytes are the engine's estimate. `partitions` is how many it has, if it is kept in any."""
 
     rows: int
     bytes: int
+    partitions: int = 0
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What was done to a table in partitions: how many were built, with how many rows, and how much it holds now."""
+
+    partitions: int
+    rows: int
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,19 @@ class SqlEngine(Backend):
         """Make this version, in one transaction, asserting what the relation promises; done already is done.
 
         With `anew` it is made again though it is there.
+        """
+
+    @abstractmethod
+    def partitions(self, address: Address, relation: Relation, physical: Physical) -> tuple[Partition, ...]:
+        """The partitions of a relation that is kept in some, in order, compared with what they would be made of now."""
+
+    @abstractmethod
+    def refresh(
+        self, address: Address, relation: Relation, physical: Physical, wanted: Wanted, say: Callable[[str], None]
+    ) -> Refreshed:
+        """Build partitions, rows and bookkeeping in one transaction each time; done already is done.
+
+        `say` is told what was built. The version is whole when none is due any more.
         """
 
     @abstractmethod

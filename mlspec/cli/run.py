@@ -1,14 +1,15 @@
-"""Train a model now, or run the checks of a source or a feature view, and show the results."""
+"""Build the partitions that are due, train a model, or run checks; on what was applied."""
 
 import argparse
 
-from mlspec.base.diag import problem
 from mlspec.cli.arguments import add_format
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import progress, results
 
 EXAMPLES = """\
+  mlspec run                      the partitions that are due, of all feature views that are kept in some
+  mlspec run feature_view.spend   those of one, and its checks
   mlspec run model.flight_delay   train it; steps whose inputs are unchanged come from the cache
   mlspec run source.flights       its checks; exit 1 when one of severity error fails
   mlspec run --checks             the checks of everything
@@ -18,7 +19,10 @@ EXAMPLES = """\
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to run."""
     parser.add_argument(
-        "address", metavar="ADDRESS", nargs="?", help="`kind.name` of a model, or of something with checks"
+        "address",
+        metavar="ADDRESS",
+        nargs="?",
+        help="`kind.name` of a model, of a feature view in partitions, or of something with checks;\nwithout it, all that is due",
     )
     parser.add_argument("--checks", action="store_true", help="only checks: of ADDRESS, or of the whole project")
     add_format(parser)
@@ -26,16 +30,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it, tell how it goes, show the results."""
-    if args.address is None and not args.checks:
-        raise problem("nothing-to-run", "nothing is named", help="name a model, or run all checks with `--checks`")
     with open_session(args) as session:
         from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
         with events.Narrator(progress(args.no_color)) as narrator:
-            found = session.run_checks(args.address) if args.checks else (session.run(args.address, on_event=narrator),)
+            if args.checks:
+                found = session.run_checks(args.address)
+            elif args.address is None:
+                found = session.refresh(on_event=narrator)
+            else:
+                found = (session.run(args.address, on_event=narrator),)
     screen = results(args.no_color)
     if args.format == "json":
-        screen.data(as_json(found if args.checks else found[0]))
+        shown = [runs.data(one) for one in found]
+        screen.data(as_json(shown if args.checks or args.address is None else shown[0]))
     else:
         screen.show("\n\n".join(runs.ran(one, screen.look) for one in found))
     failed = [c for ran in found for c in ran.checks if not c.passed and c.severity == "error"]

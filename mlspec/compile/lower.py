@@ -1,7 +1,8 @@
 """Each spec is asked its three questions, parents first; the answers become the desired state."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from mlspec.base.address import Address
@@ -11,7 +12,7 @@ from mlspec.compile.resolve import Graph
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
-from mlspec.ir.resource import Body, Resource
+from mlspec.ir.resource import Body, Resource, defined
 from mlspec.ir.sql.problem import SqlProblem
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Spec, costs, words
@@ -23,7 +24,7 @@ class _Scope(Scope):
     def __init__(self, lowering: "_Lowering", address: Address) -> None:
         one = lowering.graph.bound[address]
         super().__init__(one.document, lowering.gathered.files, lowering.gathered.environment)
-        self._lowering = lowering
+        self._lowering, self.blind = lowering, lowering.blind
 
     def address(self, ref: Any) -> Address:
         found = ref if isinstance(ref, Address) else self._lowering.graph.address(ref)
@@ -49,7 +50,7 @@ class _Scope(Scope):
         return self._lowering.resources[address].body
 
     def outside(self, address: str, scan: Scan) -> Seen:
-        return self._lowering.outside(address, scan)
+        return self._lowering.seen(address, scan)
 
 
 @dataclass
@@ -63,6 +64,19 @@ class _Lowering:
     resources: dict[Address, Resource] = field(default_factory=dict)
     parts: dict[Address, list[Address]] = field(default_factory=dict)
     failed: set[Address] = field(default_factory=set)
+    looked: dict[str, Seen] = field(default_factory=dict)
+    blind: bool = False
+
+    def seen(self, address: str, scan: Scan) -> Seen:
+        """What is there of what a source reads, looked at once."""
+        if address not in self.looked:
+            self.looked[address] = self.outside(address, scan)
+        return self.looked[address]
+
+    @cached_property
+    def definitions(self) -> "_Lowering":
+        """The same, where what sources hold does not count."""
+        return _Lowering(self.gathered, self.graph, Report(), self.outside, looked=self.looked, blind=True)
 
     def relation(self, address: Address) -> Relation:
         """The rows of a spec, asked for once. Raises Problems, without any if it has been reported."""
@@ -73,6 +87,8 @@ class _Lowering:
             made = self.graph.bound[address].spec.relation(scope)
             if made is None:
                 raise Problems([])
+            if made.partitions and not self.blind:
+                made = replace(made, definition=defined(self.definitions.relation(address)))
             self.relations[address] = made
         return self.relations[address]
 

@@ -12,6 +12,7 @@ class Keep(StrEnum):
 
     VIEW = "view"
     TABLE = "table"
+    INCREMENTAL = "incremental"
 
 
 class Boundary(StrEnum):
@@ -104,6 +105,49 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """What partitions are made of in a relation that is read: those of its `columns` that matter.
+
+    The row of a partition depends on rows by their `time`; those that became `known` in the partition are among them.
+    Without a `time`, it depends on all rows. `zoned` says that the times are instants.
+    """
+
+    address: str
+    columns: tuple[str, ...]
+    time: str = ""
+    known: str = ""
+    zoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """How a table is kept in parts by a time `column`: each of `size`, the first from `start` on; all in microseconds.
+
+    The rows of a part are made of the rows of its `inputs` from `lookback` before it begins until it ends, and of no others.
+    """
+
+    column: str
+    size: int
+    start: int
+    lookback: int
+    inputs: tuple[Input, ...]
+    zoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a relation is made by, whatever its sources hold: equal definitions make equal rows of equal rows.
+
+    `shape` is of which rows there are; `columns` are pairs of name and digest. Rows of one shape can be told apart by
+    keys and times, so that columns that are defined alike in two versions can be taken from one to the other.
+    """
+
+    digest: str
+    shape: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """What is looked up in one relation for every row that asks: `keys` pairs its key columns with those of the asker.
 
@@ -164,6 +208,9 @@ class Relation:
     """Pairs of column and role in a training dataset: `key`, `time`, `label`, `feature`, `split`, `input`."""
     unknown: bool = False
     """Whether its columns could not be told apart, so that any change of it is a change of all of them."""
+    partitions: Partitions | None = None
+    definition: Definition | None = None
+    """Of what is kept in partitions: new rows of its sources are put into the version that is there."""
 
     def column(self, name: str) -> Column | None:
         """The column of that name, if there is one."""

@@ -1,14 +1,14 @@
 """A resource: one thing that should exist, with its body and the words of its author."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.check import Check
 from mlspec.ir.fact import Fact
-from mlspec.ir.relation import Relation
+from mlspec.ir.relation import Definition, Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 
@@ -55,7 +55,7 @@ def body_digest(body: Body) -> str:
     match body:
         case Relation():
             return digest("relation", body.rows_digest, column_digests(body), body.keep, sorted(body.keys), asdict(body.timing),
-                          sorted(body.unique), sorted(body.roles))  # fmt: skip
+                          sorted(body.unique), sorted(body.roles), *([asdict(body.partitions)] if body.partitions else []))  # fmt: skip
         case Workflow(version=version) if version:
             return digest("workflow", version, body.run_on_apply, asdict(body.register) if body.register else None)
         case _:
@@ -70,6 +70,20 @@ def column_digests(body: Body) -> dict[str, str]:
 
 
 def physical_name(address: str, body: Relation) -> str:
-    """The name under which an engine keeps this very version of a relation: its name and its data digest."""
+    """The name under which an engine keeps this version of a relation: its name and its data digest.
+
+    What is kept in partitions has the digest of its definition there: new rows are put into the version that is there.
+    """
     name = Address.parse(address)
-    return f"{name.name}__{body_digest(body)[:8]}"
+    meaning = body.definition.digest if body.definition else body_digest(body)
+    return f"{name.name}__{meaning[:8]}"
+
+
+def defined(body: Relation) -> Definition:
+    """The definition of a relation whose digests know nothing of what its sources hold."""
+    spans = sorted({(a.offset, a.window, a.hop) for a in body.windows.aggregates}) if body.windows else [body.query]
+    held = replace(body.partitions, inputs=()) if body.partitions else None
+    shape = digest(
+        "shape", body.rows_digest, sorted(body.keys), asdict(body.timing), asdict(held) if held else None, spans
+    )
+    return Definition(body_digest(body), shape, tuple(column_digests(body).items()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -12,6 +12,7 @@ from mlspec.ir.fact import Fact
 from mlspec.ir.relation import Boundary, Column, Keep, Relation
 from mlspec.ir.resource import Body
 from mlspec.kinds._views.frame import Frame
+from mlspec.kinds._views.kept import InPartitions, Materialize, keep, problems
 from mlspec.kinds._views.parts import Aggregation, FeatureDoc, OnRequest, Window
 from mlspec.kinds._views.rows import latest, requested, selected
 from mlspec.kinds._views.windowed import windowed
@@ -52,8 +53,11 @@ class FeatureView(Spec):
     boundary: Annotated[Boundary, OnChange.REBUILD] | None = None
     ttl: Annotated[Duration, OnChange.REBUILD] | None = None
     known_in_advance: Annotated[Bool, OnChange.UPDATE] = False
-    materialize: Annotated[Literal["table", "view"], OnChange.REBUILD] | None = None
-    """A view of `aggregations` is computed where it is asked, unless it is to be kept as a table; others are tables."""
+    materialize: Annotated[Materialize, OnChange.REBUILD] | None = None
+    """A view of `aggregations` is computed where it is asked, unless it is to be kept; others are tables.
+
+    With `incremental`, it is a table in partitions of time, of which those are built whose input is new or has changed.
+    """
     features: dict[ColumnName, FeatureDoc] = {}
     checks: tuple[Quality, ...] = ()
 
@@ -85,6 +89,8 @@ class FeatureView(Spec):
                 yield scope.error(
                     "unknown-feature", f"`{self.name}` has no feature `{name}`", "features", name, key=True, help=help_
                 )
+        if isinstance(self.materialize, InPartitions):
+            yield from problems(scope, relation, self.materialize, self.shape)
         if self.shape != "on_request":
             yield from check_qualities(scope, self.checks, relation, self.address)
 
@@ -124,8 +130,10 @@ class FeatureView(Spec):
             raise Problems(list(self._fields(scope)))
         made = self._made(scope)
         documented = tuple(self._documented(c) for c in made.columns)
-        kept = self.materialize or ("view" if self.shape == "aggregations" else "table")
-        return replace(made, columns=documented, keep=Keep(kept))
+        made = replace(made, columns=documented)
+        if isinstance(self.materialize, InPartitions):
+            return keep(scope, made, self.materialize, self.ttl.microseconds if self.ttl else 0)
+        return replace(made, keep=Keep(self.materialize or ("view" if self.shape == "aggregations" else "table")))
 
     def _made(self, scope: Scope) -> Relation:
         ttl = self.ttl.microseconds if self.ttl else 0

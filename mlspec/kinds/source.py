@@ -246,7 +246,7 @@ class Source(Spec):
             scan.table,
             scan.options,
             scan.nulls,
-            scan.snapshot or scan.files,
+            self._whence(scan) if scope.blind else scan.snapshot or scan.files,
             by_position,
             *scan.partitions,
         )
@@ -270,6 +270,12 @@ class Source(Spec):
         query = select.from_("scan").sql(DIALECT)
         keep = Keep.VIEW if scan.inside else Keep.TABLE
         return Relation(query, tuple(columns), rows, keep, scan=scan)
+
+    def _whence(self, scan: Scan) -> tuple[str, ...]:
+        """Where the rows come from, whatever they are now."""
+        place = scan.database
+        there = (place.type, place.path, place.host, str(place.port), place.name) if place else ()
+        return (str(self.address), self.files.path if self.files else scan.table, *there)
 
     def _folded(self, scope: Scope) -> Iterator[Diagnostic]:
         """Names in the data that differ only by case: engines do not agree on which of them is meant."""

@@ -18,7 +18,12 @@ from mlspec.language.sql import Sql, place_in
 
 
 class Scope(ABC):
-    """Handed to a spec when it is asked its questions."""
+    """Handed to a spec when it is asked its questions.
+
+    `blind`: what sources hold does not count, so that the digests are those of definitions.
+    """
+
+    blind = False
 
     def __init__(self, document: Document, files: Files, environment: str) -> None:
         self.document, self.files, self.environment = document, files, environment

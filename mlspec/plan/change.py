@@ -68,10 +68,12 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How much the version that is there now holds."""
+    """How much the version that is there now holds; in how many partitions, and how many of them would be built, if known."""
 
     rows: int
     bytes: int
+    partitions: int = 0
+    due: int | None = None
 
 
 @dataclass(frozen=True)

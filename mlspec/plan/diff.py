@@ -29,6 +29,8 @@ class Reality:
     drifted: frozenset[Address] = frozenset()
     models: frozenset[str] = frozenset()
     """Model versions that are registered already."""
+    due: Mapping[Address, int] = field(default_factory=dict)
+    """Partitions that would be built, where that can be told before the sources are read."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,16 @@ def _changed(base: Change, resource: Resource, record: Record, reality: Reality)
 def _action(resource: Resource, record: Record) -> Action:
     body = resource.body
     if isinstance(body, Relation):
-        return Action.REBUILD if body.keep is Keep.TABLE else Action.UPDATE
+        return Action.UPDATE if body.keep is Keep.VIEW or _in_place(resource, record) else Action.REBUILD
     if isinstance(body, Workflow) and body.run_on_apply:
         return Action.REBUILD if record.outputs.get("version") != body.version else Action.UPDATE
     return Action.UPDATE
+
+
+def _in_place(resource: Resource, record: Record) -> bool:
+    """Whether new rows go into the version that is there: of a relation in partitions, as long as its definition is the same."""
+    kept = isinstance(resource.body, Relation) and resource.body.partitions is not None
+    return kept and record.outputs.get("version") == _version(resource)
 
 
 def _made(resource: Resource, reality: Reality, action: Action) -> Action:
@@ -166,7 +174,10 @@ def _made(resource: Resource, reality: Reality, action: Action) -> Action:
         and action in {Action.CREATE, Action.REBUILD}
     ):
         return Action.REPOINT
-    if isinstance(resource.body, Relation) and _version(resource) in reality.versions and action is not Action.REPLACE:
+    body = resource.body
+    in_place = isinstance(body, Relation) and body.partitions is not None and action is Action.UPDATE
+    there = isinstance(body, Relation) and _version(resource) in reality.versions
+    if there and not in_place and action is not Action.REPLACE:
         return Action.REPOINT
     return action
 
@@ -194,6 +205,8 @@ def _lost(resource: Resource, record: Record, reality: Reality) -> str:
 
 def _estimate(record: Record, reality: Reality) -> Estimate | None:
     found = reality.versions.get(str(record.outputs.get("version", "")))
+    if found is not None and found.partitions:
+        found = replace(found, due=reality.due.get(record.address))
     return found if found is not None and (found.rows or found.bytes) else None
 
 
@@ -233,8 +246,10 @@ def _impacts(resource: Resource, record: Record, columns: tuple[ColumnChange, ..
 def _consequences(resource: Resource, action: Action) -> tuple[Consequence, ...]:
     body = resource.body
     building = action in {Action.CREATE, Action.REBUILD, Action.REPLACE}
+    if isinstance(body, Relation) and body.partitions is not None:
+        return () if action is Action.REPOINT else (Consequence.BACKFILL,)
     if isinstance(body, Relation):
-        return (Consequence.BACKFILL,) if building and body.keep is Keep.TABLE else ()
+        return (Consequence.BACKFILL,) if building and body.keep is not Keep.VIEW else ()
     if isinstance(body, Workflow):
         return (Consequence.RETRAIN,) if building and body.run_on_apply else ()
     if isinstance(body, Service):

@@ -73,9 +73,15 @@ def _change(change: Change) -> dict[str, Any]:
         "owner": change.owner,
         "protect": change.protect,
         "version": change.version,
-        "estimate": {"rows": change.estimate.rows, "bytes": change.estimate.bytes} if change.estimate else None,
+        "estimate": _estimate(change.estimate) if change.estimate else None,
         "tags": list(change.tags),
     }
+
+
+def _estimate(found: Estimate) -> dict[str, int]:
+    """Partitions only of what is kept in some."""
+    parts = {"partitions": found.partitions} if found.partitions else {}
+    return {"rows": found.rows, "bytes": found.bytes, **parts, **({} if found.due is None else {"due": found.due})}
 
 
 def from_json(data: Mapping[str, Any]) -> Plan:
@@ -97,7 +103,7 @@ def _read_change(data: Mapping[str, Any]) -> Change:
         tuple(Impact(i) for i in data["impacts"]), tuple(Consequence(c) for c in data["consequences"]),
         tuple(FieldChange(tuple(f["path"]), f["before"], f["after"], f["cost"]) for f in data["fields"]),
         tuple(ColumnChange(c["name"], c["change"]) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
-        data["owner"], data["protect"], data["version"], Estimate(estimate["rows"], estimate["bytes"]) if estimate else None,
+        data["owner"], data["protect"], data["version"], Estimate(**estimate) if estimate else None,
         tuple(data["tags"]),
     )  # fmt: skip
 

@@ -26,12 +26,14 @@ def plan_schema() -> dict[str, Any]:
     """The schema of a plan in JSON, format version 1."""
     field = _object(path=_list(_TEXT), before={}, after={}, cost=_TEXT)
     column = _object(name=_TEXT, change=_one_of(("added", "removed", "changed")))
+    estimate = _object(rows=_COUNT, bytes=_COUNT, partitions=_COUNT, due=_COUNT)
+    estimate["required"] = ["rows", "bytes"]
     change = _object(
         address=_TEXT, form=_one_of(("relation", "workflow", "service", "check", "fact")), action=_one_of(a.word for a in Action),
         symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
         impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
-        estimate={"anyOf": [{"type": "null"}, _object(rows=_COUNT, bytes=_COUNT)]}, tags=_list(_TEXT),
+        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT),
     )  # fmt: skip
     review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT))
     verdict = _object(

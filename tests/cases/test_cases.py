@@ -19,6 +19,7 @@ _VARIES = (
     (re.compile(r" in \d+\.\d s\b"), ""),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<digest>"),
+    (re.compile(r"(built_at: )\S+"), r"\1<now>"),
 )
 
 

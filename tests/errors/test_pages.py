@@ -151,6 +151,9 @@ class Run:
     def run(self, session, address):
         session.run(address, on_event=lambda _: None)
 
+    def backfill(self, session, address):
+        session.backfill(address, on_event=lambda _: None)
+
     def show(self, session, address):
         session.show(address)
 

@@ -359,7 +359,7 @@ class TestOthers:
         sample = Rows(("k",), ("string",), (("odd",), ("even",)))
         checks = (CheckResult("not_null", severity, 2, 9, passed=False, sample=sample),)
         session.answers["run"] = SimpleNamespace(
-            address="a.b", kind="checks", steps=(), metrics={}, checks=checks, version=""
+            address="a.b", kind="checks", steps=(), metrics={}, checks=checks, version="", brought=None
         )
         assert main(["run", "a.b"]) == code
         out = capsys.readouterr().out
@@ -369,7 +369,13 @@ class TestOthers:
     def test_run_shows_steps_and_metrics(self, session, capsys):
         steps = (StepRun("train", "done", 2.0), StepRun("look", "cached", 0.0))
         session.answers["run"] = SimpleNamespace(
-            address="model.m", kind="model", steps=steps, metrics={"train": {"auc": 0.75}}, checks=(), version="m__1"
+            address="model.m",
+            kind="model",
+            steps=steps,
+            metrics={"train": {"auc": 0.75}},
+            checks=(),
+            version="m__1",
+            brought=None,
         )
         assert main(["run", "model.m"]) == 0
         lines = capsys.readouterr().out.splitlines()

@@ -326,8 +326,10 @@ class TestTables:
 
     def test_csv_and_json_are_for_programs(self):
         assert as_csv(("a", "b"), [(None, True), ("x,y", [1, "é"])]) == 'a,b\n,true\n"x,y","[1, ""é""]"\n'
-        data = json.loads(as_json({"a": float("nan"), "b": Address("x", "y"), "c": Estimate(1, 2), "d": {3}}))
-        assert data == {"a": None, "b": "x.y", "c": {"rows": 1, "bytes": 2}, "d": [3]}
+        data = json.loads(
+            as_json({"a": float("nan"), "b": Address("x", "y"), "c": FieldChange(("k",), 1, 2), "d": {3}})
+        )
+        assert data == {"a": None, "b": "x.y", "c": {"path": ["k"], "before": 1, "after": 2, "cost": ""}, "d": [3]}
 
     def test_values(self):
         assert [size(n) for n in (0, 999, 1234, 12_345_678, 5e15)] == ["0 B", "999 B", "1.2 kB", "12 MB", "5,000.0 TB"]

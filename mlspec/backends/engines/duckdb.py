@@ -1,6 +1,7 @@
 """DuckDB: the embedded engine, one file that holds every version of every relation."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from mlspec.backends.engines._warehouse.warehouse import Warehouse, explained
 from mlspec.backends.outside import reader
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.explain import explain
-from mlspec.backends.port import BackendError
+from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.outside import Scan
@@ -56,7 +57,7 @@ class DuckDB(Warehouse):
         threads: int = 0
 
     settings: Settings
-    capabilities: ClassVar = frozenset()
+    capabilities: ClassVar = frozenset({Capability.PARTITIONS})
     traits = DUCKDB
 
     def __init__(self, settings: Any, place: Any) -> None:
@@ -136,6 +137,9 @@ class DuckDB(Warehouse):
         summed = f"SELECT count(*), sum(hash(r)) FROM ({rows}) AS r"  # noqa: S608 - a table's name, made by the writer
         found = line.raw.execute(summed).fetchone()
         return digest([row[:2] for row in described], str(found[0]), str(found[1]))
+
+    def row_sums(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ("sum(hash(__rows))",)
 
     def driver_errors(self) -> tuple[type[Exception], ...]:
         import duckdb  # noqa: PLC0415 - loaded already where this can be raised

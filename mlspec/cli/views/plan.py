@@ -79,7 +79,10 @@ def _details(change: Json, look: Look, *, full: bool) -> Iterator[str]:
 
 def _estimate(estimate: Json) -> str:
     rows = count(estimate["rows"], "row")
-    return f"{rows}, {size(estimate['bytes'])}" if estimate["bytes"] else rows
+    said = f"{rows}, {size(estimate['bytes'])}" if estimate["bytes"] else rows
+    if parts := estimate.get("partitions"):
+        said += f" in {count(parts, 'partition')}"
+    return said if estimate.get("due") is None else f"{said}; {estimate['due']} to be built"
 
 
 def _created(created: Sequence[Json], look: Look) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """What ran: steps with their times, metrics, checks and some of the rows that fail."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from mlspec.backends.port import CheckResult
+from mlspec.cli.views.parts import brought
+from mlspec.cli.views.parts import data as parts_data
 from mlspec.cli.views.table import table
 from mlspec.cli.views.terminal import Look
 from mlspec.cli.views.values import count, took
@@ -20,9 +23,18 @@ def ran(result: Any, look: Look) -> str:
         parts.append(table(("step", "metric", "value"), metrics, look))
     if result.checks:
         parts.append(checks(result.checks, look))
+    if result.brought is not None:
+        parts.append(brought(result.brought))
+        return "\n\n".join([*parts, *([f"{result.address}: {_outcome(result)}"] if result.checks else [])])
     said = [f"{result.address}: {_outcome(result)}"]
     said += [f"version {result.version}"] * bool(result.version)
     return "\n\n".join([*parts, ", ".join(said)])
+
+
+def data(result: Any) -> dict[str, Any]:
+    """The same for programs; partitions only of what is kept in some."""
+    found = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "brought"}
+    return found if result.brought is None else found | {"partitions": parts_data(result.brought, dry_run=False)}
 
 
 def _outcome(result: Any) -> str:

@@ -4,6 +4,9 @@ Between two such moments nothing enters a window and nothing leaves one. So a ta
 last row before `t` (boundary exclusive), or at or before it (inclusive): it is what a materialized view of windows holds.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from sqlglot import exp
 
 from mlspec.ir.relation import Boundary, Windows
@@ -12,10 +15,18 @@ from mlspec.ir.sql.spans import ASKED, Span, events, names, union
 from mlspec.ir.sql.traits import Traits
 from mlspec.ir.sql.windows import answers
 
+Between = tuple[int, int]
+"""From a moment on until before another one, in microseconds."""
 
-def change_points(windows: Windows, traits: Traits) -> exp.Query:
-    """The keys, `event_time`, and one column a feature."""
+
+def change_points(
+    windows: Windows, traits: Traits, between: Between | None = None, only: Collection[str] | None = None
+) -> exp.Query:
+    """The keys, `event_time`, and one column a feature: those `between` two times if any are given, of `only` some features."""
     keys = names(windows)
+    asked = windows
+    if only is not None:
+        windows = replace(windows, aggregates=tuple(a for a in windows.aggregates if a.name in only))
     found = answers(windows, "__questions", traits)
     final = exp.select(
         *[exp.alias_(column(n, "__q"), k, quoted=True) for n, k in zip(keys, windows.keys, strict=True)],
@@ -31,7 +42,7 @@ def change_points(windows: Windows, traits: Traits) -> exp.Query:
     for aggregate in windows.aggregates:
         node = holders[aggregate.name]
         final = final.select(exp.alias_(_zeroed(aggregate.function, node), aggregate.name, quoted=True), copy=False)
-    return final.with_("__questions", as_=_questions(windows), materialized=True, copy=False)
+    return final.with_("__questions", as_=_questions(asked, between), materialized=True, copy=False)
 
 
 def _zeroed(function: str, node: exp.Expr) -> exp.Expr:
@@ -45,7 +56,7 @@ def _happened(windows: Windows) -> exp.Expr:
     return exp.Sub(this=asked, expression=number(1)) if windows.boundary is Boundary.EXCLUSIVE else asked
 
 
-def _questions(windows: Windows) -> exp.Query:
+def _questions(windows: Windows, between: Between | None) -> exp.Query:
     """Every moment at which an event begins or stops to count in some window, as a question just after it."""
     known = column("__known") if windows.available else None
     exclusive = windows.boundary is Boundary.EXCLUSIVE
@@ -64,4 +75,9 @@ def _questions(windows: Windows) -> exp.Query:
     ]
     rows = union(branches).subquery("__moments")
     query = exp.select(*[column(k) for k in names(windows)], column(ASKED)).distinct().from_(rows)
+    if between is not None:
+        first, end = (m + int(exclusive) for m in between)
+        query = query.where(
+            exp.GTE(this=column(ASKED), expression=number(first)), exp.LT(this=column(ASKED), expression=number(end))
+        )
     return query.with_("__happened", as_=events(windows, []))

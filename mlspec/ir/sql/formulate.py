@@ -1,6 +1,6 @@
 """From a relation to a query that an engine can run: the algebra, with the formulations that its traits allow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -8,8 +8,9 @@ from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql import spark
-from mlspec.ir.sql.changes import change_points
+from mlspec.ir.sql.changes import Between, change_points
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.partitions import in_partitions
 from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.ir.sql.traits import Traits
@@ -18,12 +19,23 @@ _WORDS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {"spark": spark.spoken}
 """How a canonical tree becomes one of the engine's own, by dialect."""
 
 
-def formulate(relation: Relation, traits: Traits) -> exp.Query:
-    """The tree of a relation's rows, over addresses, of nothing but what the traits have."""
+def formulate(
+    relation: Relation, traits: Traits, between: Between | None = None, only: Collection[str] | None = None
+) -> exp.Query:
+    """The tree of a relation's rows, over addresses, of nothing but what the traits have.
+
+    Of a relation in partitions, those `between` two times; of windows, with `only` some of their features.
+    """
+    if relation.partitions is not None and between is not None:
+        return in_partitions(_whole(relation, traits, between, only), relation.partitions, between)
+    return _whole(relation, traits, None, None)
+
+
+def _whole(relation: Relation, traits: Traits, between: Between | None, only: Collection[str] | None) -> exp.Query:
     if relation.as_of is not None:
         return point_in_time(relation.as_of, traits)
     if relation.windows is not None:
-        return change_points(relation.windows, traits)
+        return change_points(relation.windows, traits, between, only)
     return parsed_query(relation.query)
 
 

@@ -22,13 +22,16 @@ def spine(line: Line, address: Address, asking: exp.Query, rows: int) -> None:
                            "a feature view without event time must have one row for each key", "spine-changed")  # fmt: skip
 
 
-def unique(line: Line, address: Address, relation: Relation, made: exp.Table) -> None:
-    """No two rows that nothing tells apart. Raises BackendError."""
+def unique(line: Line, address: Address, relation: Relation, made: exp.Table, inside: exp.Expr | None = None) -> None:
+    """No two rows that nothing tells apart, among those `inside` if that is said. Raises BackendError."""
     if not relation.unique:
         return
     keys = [column(n) for n in relation.unique]
     seen = dict.fromkeys((*relation.keys, relation.timing.event_time, relation.timing.available_time))
-    known = [column(n).is_(exp.null()).not_() for n in seen if n]  # a row without one of them never answers
+    known: list[exp.Expr] = [
+        column(n).is_(exp.null()).not_() for n in seen if n
+    ]  # a row without one of them never answers
+    known += [inside] if inside is not None else []
     more = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))
     doubled = exp.select(*keys).from_(made).where(*known).group_by(*keys).having(more)
     found = line.ask(doubled.limit(SAMPLE_ROWS)).rows

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from mlspec.backends.engines._warehouse.ledger import TABLES as PARTITION_TABLES
+from mlspec.backends.engines._warehouse.ledger import Ledger
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.trees import (
@@ -31,6 +33,7 @@ _TABLES = {
     "_versions": {"version": "VARCHAR", "address": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT", "reads": "VARCHAR"},
     "_pointers": {"environment": "VARCHAR", "address": "VARCHAR", "name": "VARCHAR", "version": "VARCHAR"},
     "_checks": {"environment": "VARCHAR", "subject": "VARCHAR", "measured_at": "TIMESTAMPTZ", "results": "VARCHAR"},
+    **PARTITION_TABLES,
 }
 _NOT_OURS = frozenset({"main", "public", "default"})
 """Schemas that are there before anybody makes them."""
@@ -57,7 +60,14 @@ class Catalog:
         """The versions that are whole: recorded, and really there."""
         kept = self.line.kept(self.names.data)
         found = self._all("_versions", "version", "rows", "bytes") if "_versions" in kept else ()
-        return {v: Size(int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept}
+        parts = self._parts() if "_partitions" in kept else {}
+        whole = ((v, int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept)
+        return {v: Size(r, b, parts.get(v, 0)) for v, r, b in whole}
+
+    def _parts(self) -> dict[str, int]:
+        """How many partitions each version has."""
+        query = exp.select(column("version"), exp.Count(this=exp.Star())).from_(table(self.names.data, "_partitions"))
+        return {v: int(n) for v, n in self.line.ask(query.group_by(column("version"))).rows}
 
     def pointers(self) -> dict[str, str]:
         """From address to version, for the public names of the environment that are really there."""
@@ -97,6 +107,7 @@ class Catalog:
     def discard(self, version: str) -> None:
         """Remove what is left of a version."""
         self.forget(version)
+        Ledger(self.line, self.names).discard(version)
         keep = self.line.kept(self.names.data).get(self.names.fitting(version))
         if keep is not None:
             self.line.run(drop(keep, self.names.version(version)))

@@ -43,7 +43,7 @@ def typed(relation: Relation, inside: exp.Query) -> exp.Select:
 
 def make(target: exp.Table, keep: Keep, query: exp.Query) -> exp.Create:
     """Make a table or a view of a query."""
-    return exp.Create(this=target, kind="TABLE" if keep is Keep.TABLE else "VIEW", expression=query)
+    return exp.Create(this=target, kind="VIEW" if keep is Keep.VIEW else "TABLE", expression=query)
 
 
 def make_view(target: exp.Table, query: exp.Query) -> exp.Create:
@@ -67,7 +67,7 @@ def make_table(target: exp.Table, columns: Mapping[str, str]) -> exp.Create:
 
 def drop(keep: Keep, target: exp.Table) -> exp.Expr:
     """Drop a table or a view, if it is there."""
-    return _dropped("TABLE" if keep is Keep.TABLE else "VIEW", target)
+    return _dropped("VIEW" if keep is Keep.VIEW else "TABLE", target)
 
 
 def drop_schema(schema: str) -> exp.Expr:

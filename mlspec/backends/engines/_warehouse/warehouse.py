@@ -19,8 +19,10 @@ from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.numbered import in_order, numbered
+from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, batches, told
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
+from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.port import (
     Artifact,
     BackendError,
@@ -29,6 +31,7 @@ from mlspec.backends.port import (
     Observed,
     Physical,
     Place,
+    Refreshed,
     Rows,
     Size,
     SqlEngine,
@@ -46,6 +49,10 @@ from mlspec.ir.sql.spoken import Unspoken
 from mlspec.ir.sql.traits import Traits
 
 T = TypeVar("T")
+
+
+def _bytes(relation: Relation, rows: int) -> int:
+    return rows * sum(width(c.type) for c in relation.columns)
 
 
 def explained(method: Callable[..., T]) -> Callable[..., T]:
@@ -106,6 +113,13 @@ class Warehouse(SqlEngine):
     def fingerprint(self, line: Line, table: exp.Table) -> str:
         """The digest of the columns and rows of a table, in any order; empty if it is not there."""
 
+    def row_sums(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Sums of integers, in the engine's own words, over these columns of `__rows`: they tell sets of rows apart.
+
+        They are for an engine that has the capability `partitions`: rows of its tables can be deleted and put in.
+        """
+        raise NotImplementedError(names)
+
     def shown(self, scan: Scan) -> exp.Query | None:
         """What `render` shows in the place of a scan; None leaves its name."""
         return None
@@ -165,6 +179,8 @@ class Warehouse(SqlEngine):
         version = self.names.version(physical_name(str(address), relation))
         statement = make(version, relation.keep, self._query(relation, physical, shown))
         text = written(statement, self.traits, pretty=True) + ";\n"
+        if relation.partitions is not None:
+            text = f"-- kept in partitions: these rows, of a span of `{relation.partitions.column}` at a time\n{text}"
         if relation.scan and shown is None:
             text = f"-- scan: the rows of {', '.join((*relation.scan.files, relation.scan.table)).strip(', ')}\n{text}"
         return Artifact(f"sql/{address.kind}/{address.name}.sql", text)
@@ -187,6 +203,8 @@ class Warehouse(SqlEngine):
 
     @explained
     def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
+        if relation.partitions is not None:
+            return self.refresh(address, relation, physical, Wanted(anew=anew), lambda _: None).size
         line, catalog = self.writing(outside=relation.scan is not None and not relation.scan.inside)
         version = physical_name(str(address), relation)
         with line.transaction(version):
@@ -220,7 +238,7 @@ class Warehouse(SqlEngine):
             asserts.spine(line, address, asked, rows)
         asserts.unique(line, address, relation, made)
         self.settle(line, relation, made)
-        return Size(rows, rows * sum(width(c.type) for c in relation.columns) if relation.keep is Keep.TABLE else 0)
+        return Size(rows, _bytes(relation, rows) if relation.keep is not Keep.VIEW else 0)
 
     def _fill(self, line: Line, made: exp.Table, relation: Relation, query: exp.Select) -> None:
         """Make the table or view of a version; one that is there already is made anew."""
@@ -235,6 +253,50 @@ class Warehouse(SqlEngine):
             if there is not None:
                 line.run(drop(there, made))
             line.run(make(made, relation.keep, query))
+
+    @explained
+    def partitions(self, address: Address, relation: Relation, physical: Physical) -> tuple[Partition, ...]:
+        return self._partitioned(self.reading(), address, relation, physical).partitions()
+
+    @explained
+    def refresh(
+        self, address: Address, relation: Relation, physical: Physical, wanted: Wanted, say: Callable[[str], None]
+    ) -> Refreshed:
+        line, catalog = self.writing()
+        parted = self._partitioned(line, address, relation, physical)
+        with line.transaction(parted.version):
+            parted.prepare()
+        found = parted.partitions()
+        chosen = wanted.among(found)
+        if wanted.anew:
+            with line.transaction(parted.version):
+                parted.begin(chosen)
+        done = rows = 0
+        for batch in batches(chosen, wanted.at_once):
+            with line.transaction(parted.version):
+                made = self._filled(parted, batch, reuse=not wanted.anew)
+            done, rows = done + len(batch), rows + made.rows
+            say(f"{told(batch)}: {made} ({done:,} of {len(chosen):,})")
+        built = parted.ledger.built(parted.version)
+        size = Size(sum(p.rows for p in built.values()), 0, len(built))
+        size = replace(size, bytes=_bytes(relation, size.rows))
+        if all(p in chosen for p in found if p.due):
+            with line.transaction(parted.version):
+                self.settle(line, relation, parted.made)
+                catalog.record(
+                    str(address), parted.version, size, [physical[a] for a in relation.reads if a in physical]
+                )
+        return Refreshed(len(chosen), rows, size)
+
+    def _partitioned(self, line: Line, address: Address, relation: Relation, physical: Physical) -> Partitioned:
+        return Partitioned(line, self.names, address, relation, physical, self.row_sums)
+
+    def _filled(self, parted: Partitioned, batch: list[Partition], *, reuse: bool) -> Filled:
+        try:
+            return parted.fill(batch, reuse=reuse)
+        except self.driver_errors() as error:
+            shown = f"`{parted.address}` cannot be built for {told(batch)}: {self.explain(error)}"
+            raise BackendError(shown, self.advice(error), "build-failed") from None
 
     def settle(self, line: Line, relation: Relation, made: exp.Table) -> None:
         """What makes a new table fast to read: indexes, statistics; in the transaction of its build."""
