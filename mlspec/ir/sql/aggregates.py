@@ -17,6 +17,8 @@ ZERO_OF_NOTHING = frozenset({"count", "count_distinct", "approx_count_distinct"}
 ORDERED = frozenset({"first", "last", "last_n", "distinct_n"})
 RUNNING = frozenset({"count", "sum", "avg", "min", "max", "stddev", "variance"})
 """Functions that every engine computes row by row over all rows so far."""
+FRAMED = RUNNING | {"median", "percentile"}
+"""Functions that an engine with good frames computes in each of them without looking at every row again."""
 
 _ADDITIVE = frozenset({"count", "sum", "avg", "ratio"})
 _INT64, _FLOAT64 = ColumnType("int64"), ColumnType("float64")

@@ -18,32 +18,61 @@ from mlspec.ir.sql.spans import ASKED, Answer, Span, events, inside, names, unio
 
 def so_far(windows: Windows, aggregates: Sequence[Aggregate], questions: str) -> Answer:
     """Functions of all rows so far: nothing ever leaves, so they run along the stream."""
-    keys = names(windows)
     span = Span(aggregates[0].offset, 0, 0)
     known = column("__known") if windows.available else None
-    exclusive = windows.boundary is Boundary.EXCLUSIVE
+    side = int(windows.boundary is Boundary.EXCLUSIVE)
+    begins = exp.Add(
+        this=exp.Mul(this=exp.paren(span.enters(column("__us"), known)), expression=number(2)), expression=number(side)
+    )
+    asks = exp.Add(this=exp.Mul(this=column(ASKED), expression=number(2)), expression=number(1 - side))
+    return _along(windows, aggregates, questions, (begins, asks), None)
+
+
+def by_frames(windows: Windows, span: Span, aggregates: Sequence[Aggregate], questions: str) -> Answer:
+    """Functions over a frame of the stream that is as long as the window; each event is known as it happens."""
+    length: exp.Expr = exp.Sub(this=column("__at"), expression=exp.paren(span.oldest(column(ASKED))))
+    inclusive = windows.boundary is Boundary.INCLUSIVE
+    if inclusive:
+        length = exp.Sub(this=length, expression=number(1))
+    frame = exp.WindowSpec(
+        kind="RANGE", start=exp.func("COALESCE", length, number(0)), start_side="PRECEDING",
+        end="CURRENT ROW" if inclusive else number(1), end_side=None if inclusive else "PRECEDING",
+    )  # fmt: skip
+    return _along(windows, aggregates, questions, (column("__us"), span.newest(column(ASKED))), frame)
+
+
+def _along(
+    windows: Windows,
+    aggregates: Sequence[Aggregate],
+    questions: str,
+    ats: tuple[exp.Expr, exp.Expr],
+    frame: exp.WindowSpec | None,
+) -> Answer:
+    """Events and questions in one stream, at the moments of `ats`; each question reads what its frame holds."""
+    keys = [column(k) for k in names(windows)]
     values = [(f"__v{i}", parts(a)[0]) for i, a in enumerate(aggregates)]
     happened = exp.select(
-        *[column(k) for k in keys],
-        exp.alias_(span.enters(column("__us"), known), "__at", quoted=True),
-        exp.alias_(exp.Literal.number(1 if exclusive else 0), "__side", quoted=True),
-        exp.alias_(exp.cast(exp.null(), "BIGINT"), ASKED, quoted=True),
-        *[column(n) for n, _ in values],
-    ).from_("__events")
-    asked = exp.select(
-        *[column(k) for k in keys], column(ASKED), exp.Literal.number(0 if exclusive else 1), column(ASKED),
-        *[exp.null() for _ in values],
-    ).from_(exp.to_table(questions))  # fmt: skip
-    order = exp.Order(expressions=[exp.Ordered(this=column(n), nulls_first=False) for n in ("__at", "__side")])
-    running = exp.select(*[column(k) for k in keys], column(ASKED)).from_("__stream")
+        *keys, exp.alias_(ats[0], "__at", quoted=True),
+        exp.alias_(exp.cast(exp.null(), "BIGINT"), ASKED, quoted=True), *[column(n) for n, _ in values],
+    ).from_("__events")  # fmt: skip
+    asked = exp.select(*[k.copy() for k in keys], ats[1], column(ASKED), *[exp.null() for _ in values]).from_(questions)
+    order = exp.Order(expressions=[exp.Ordered(this=column("__at"), nulls_first=False)])
+    running = exp.select(*[k.copy() for k in keys], column(ASKED)).from_("__stream")
     for aggregate, (name, _) in zip(aggregates, values, strict=True):
         made = call(aggregate, [column(name)], [])
-        inner = made.this if isinstance(made, exp.Cast) else made
-        over = exp.Window(this=inner.copy(), partition_by=[column(k) for k in keys], order=order.copy())
-        kind = made.args["to"] if isinstance(made, exp.Cast) else None
-        running = running.select(exp.alias_(exp.Cast(this=over, to=kind), aggregate.name, quoted=True), copy=False)
-    final = exp.select(*[column(n) for n in (*keys, ASKED, *(a.name for a in aggregates))]).from_("__running")
-    query = final.where(column(ASKED).is_(exp.null()).not_()).with_("__events", as_=events(windows, values))
+        assert isinstance(made, exp.Cast)  # noqa: S101 - `call` casts
+        over = exp.Window(
+            this=made.this.copy(),
+            partition_by=[k.copy() for k in keys],
+            order=order.copy(),
+            spec=frame.copy() if frame else None,
+        )
+        running = running.select(
+            exp.alias_(exp.Cast(this=over, to=made.to.copy()), aggregate.name, quoted=True), copy=False
+        )
+    final = exp.select(*[column(n) for n in (*names(windows), ASKED, *(a.name for a in aggregates))])
+    final = final.from_("__running").where(column(ASKED).is_(exp.null()).not_())
+    query = final.with_("__events", as_=events(windows, values))
     query = query.with_("__stream", as_=union([happened, asked]), copy=False)
     return Answer(query.with_("__running", as_=running, copy=False), tuple(a.name for a in aggregates))
 

@@ -10,7 +10,7 @@ class Traits:
     `asof_join`: it joins each row with the last one at or before a moment. `lateral`: it may look up one row for each
     other one, in the order of an index. An engine with neither gets the same answer by counting rows. `wide_integers`:
     it has integers of 128 bits. `ordered_streams`: a window function without an order runs along the order of its
-    subquery, in one pass. `ordered_rows`: the rows of a table have an order, so that a training dataset keeps
+    subquery, in one pass. `frames`: functions over sliding frames take little more than a look-up each. `ordered_rows`: the rows of a table have an order, so that a training dataset keeps
     that of its labels.
     `transactions`: all of a transaction happens or nothing. `views_pin`: what a view reads cannot be dropped. `longest_name`:
     the bytes of an identifier, 0 is more than anybody writes.
@@ -24,8 +24,9 @@ class Traits:
     longest_name: int = 0
     wide_integers: bool = False
     ordered_streams: bool = False
+    frames: bool = False
     ordered_rows: bool = True
 
 
-DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True, ordered_streams=True)
+DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True, ordered_streams=True, frames=True)
 SPARK = Traits("spark", transactions=False, ordered_rows=False)

@@ -1,12 +1,13 @@
 """Windowed aggregations at the moments of questions, each function in the way that is exact and cheapest.
 
 What running sums give exactly is the difference of two of them (`sums.py`). Everything so far needs one end only. Every
-other function joins each question with the events of its window (`joins.py`). docs/semantics.md has the pictures.
+other function runs over frames of the same stream, where an engine does that well and every event is known as it
+happens, or joins each question with the events of its window (`joins.py`). docs/semantics.md has the pictures.
 """
 
 from mlspec.ir.relation import Windows
-from mlspec.ir.sql.aggregates import RUNNING, additive
-from mlspec.ir.sql.joins import by_join, last_distinct, so_far
+from mlspec.ir.sql.aggregates import FRAMED, RUNNING, additive
+from mlspec.ir.sql.joins import by_frames, by_join, last_distinct, so_far
 from mlspec.ir.sql.spans import Answer, Span
 from mlspec.ir.sql.sums import by_sums, spread
 from mlspec.ir.sql.traits import Traits
@@ -23,7 +24,9 @@ def answers(windows: Windows, questions: str, traits: Traits) -> list[Answer]:
     joined = [a for a in rest if a not in running]
     for span in dict.fromkeys(Span.of(a) for a in joined):
         same = [a for a in joined if Span.of(a) == span]
-        plain = [a for a in same if a.function != "distinct_n"]
+        framed = [a for a in same if span.window and traits.frames and not windows.available and a.function in FRAMED]
+        plain = [a for a in same if a.function != "distinct_n" and a not in framed]
+        found += [by_frames(windows, span, framed, questions)] if framed else []
         found += [by_join(windows, span, plain, questions)] if plain else []
         found += [last_distinct(windows, span, a, questions) for a in same if a.function == "distinct_n"]
     return found
