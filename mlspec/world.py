@@ -100,6 +100,11 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
 def _due(desired: DesiredState, state: State, backends: Backends, there: Collection[str]) -> dict[Address, int]:
     """How many partitions would be built, of what is not as it was applied and reads nothing that is yet to be built."""
     physical = versions_of(desired)
+    for resource in desired:
+        recorded = state.get(resource.address)
+        inside = isinstance(resource.body, Relation) and resource.body.scan is not None and resource.body.scan.inside
+        if inside and recorded is not None and recorded.outputs.get("version") in there:
+            physical[str(resource.address)] = str(recorded.outputs["version"])  # a view: it shows what is there now
     found = {}
     for resource in desired:
         body, recorded = resource.body, state.get(resource.address)

@@ -87,25 +87,19 @@ def repr_of(found: dict) -> str:
 
 
 def compare(root) -> None:
-    names = [a.stem.split(".")[1] for a in root.glob("feature_view.*_whole.doc.yaml")]
-    for whole in names:
-        name = whole.removesuffix("_whole")
-        time = {"windowed": "event_time", "newest": "at", "asked": "hour"}[name]
-        ours, others = read(root, f"feature_view.{name}"), read(root, f"feature_view.{whole}")
-        since = min([START, *[dt.datetime.fromisoformat(r[time]) for r in ours]]) if name == "windowed" else START
-        if name == "windowed":
-            assert all(r[time] >= (START - dt.timedelta(days=2, hours=8)).isoformat() for r in ours)
-            ours = [r for r in ours if r[time] >= START.isoformat()]
-            since = START
-        same(ours, others, time, since)
+    for name, time in (("windowed", "event_time"), ("newest", "at"), ("asked", "hour")):
+        if (root / f"feature_view.{name}.doc.yaml").exists():
+            whole = read(root, f"feature_view.{name}_whole")
+            ours = [r for r in read(root, f"feature_view.{name}") if r[time] >= START.isoformat()]
+            same(ours, whole, time, START)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_brought_up_to_date_is_built_whole(tmp_path, seed) -> None:
     dice = random.Random(seed)
     root = write_project(tmp_path / "p", documents(dice, late=bool(seed % 2)))
     rows = [row(dice, i) for i in range(dice.randrange(30))]
-    for _ in range(4):
+    for _ in range(3):
         write_csv(root / "events.csv", HEADER, rows)
         _, _, applied = apply(root)
         assert applied.ok, applied.failed
