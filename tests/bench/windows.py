@@ -1,93 +1,69 @@
-"""Windowed features for a spine: change points and an as-of join, against a range join with GROUP BY, in one run.
+"""Windowed features for a spine: mlspec and SQL by hand, against a range join with GROUP BY, in one run.
 
-    python tests/bench/windows.py [--events 200000] [--spine 50000] [--keys 200]
+    python tests/bench/windows.py [--spine 1000000] [--events 10000000] [--repeat 3] [--functions sums|extremes] [--memory-limit 2GB]
+    python tests/bench/windows.py --growth      # the cost of ten times the events
+    python tests/bench/windows.py --apply       # a whole apply, not only its statement
 
-Prints seconds and the ratio; both answers are compared row by row first. Machines differ: only the ratio means something.
+The range join answers one row of the spine in `--part` only: all of them would take too long. Its ratio is then of the
+seconds that it really took, not of what all rows would have taken. Machines differ: only ratios mean something.
 """
 
-import argparse
-import time
+from functools import partial
+from pathlib import Path
 
-import duckdb
+import contest
+import data
+import projects
+from measure import run
+from point_in_time import HERE, applied, arguments, by_hand, chosen, growth, sources, title
 
-from mlspec.ir.columntype import ColumnType
-from mlspec.ir.relation import Boundary, Column, Relation, Timing
-from mlspec.ir.sql.dialect import column
-from mlspec.ir.sql.parse import parse
-from mlspec.ir.sql.pit import Lookup, Spine, point_in_time, sql
-from mlspec.ir.sql.windows import Aggregate, Events, change_points
-
-HOUR = 3_600_000_000
-WINDOWS = {"1h": HOUR, "1d": 24 * HOUR, "7d": 168 * HOUR}
-FUNCTIONS = ("count", "sum", "avg")
+FUNCTIONS = {"sums": ("windows_sql", ("count", "sum", "avg")), "extremes": ("extremes_sql", ("min", "max"))}
+REFERENCE = "range_join"
+SHAPE = data.Shape(events=10_000_000, views=1)
 
 
-def data(connection: duckdb.DuckDBPyConnection, events: int, spine: int, keys: int) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SELECT setseed(0.42)")
-    span = 90 * 24 * 3600
-    for name, rows in (("events", events), ("spine", spine)):
-        connection.execute(
-            f'CREATE TABLE "source.{name}" AS SELECT i AS id, CAST(floor(random() * {keys}) AS INTEGER) AS k, '
-            f"TIMESTAMP '2024-01-01' + to_seconds(CAST(floor(random() * {span}) AS INTEGER)) AS t, "
-            f"CAST(floor(random() * 100) AS INTEGER) AS v FROM range({rows}) AS r(i)"
-        )
-
-
-def aggregates() -> list[Aggregate]:
-    value, kind = column("v"), ColumnType("int32")
-    return [
-        Aggregate(f"{f}_{n}", f, w, 0, None if f == "count" else value, None if f == "count" else kind)
-        for n, w in WINDOWS.items()
-        for f in FUNCTIONS
-    ]
-
-
-def by_change_points(connection: duckdb.DuckDBPyConnection) -> None:
-    wanted = aggregates()
-    query = change_points(Events("source.events", ("k",), "t"), wanted)
-    connection.execute(f'CREATE TABLE "feature_view.v" AS {query}')
-    columns = tuple(Column(a.name, a.type, "", empty=a.function == "count") for a in wanted)
-    view = Relation(query, columns, "", keys=("k",), timing=Timing("event_time", boundary=Boundary.EXCLUSIVE))
-    lookup = Lookup("feature_view.v", view, tuple((a.name, a.name) for a in wanted), (("k", "k"),))
-    spine = Spine(parse('SELECT id, k, t FROM "source.spine"'), ("id", "k", "t"), "t")
-    connection.execute(f"CREATE TABLE ours AS {sql(point_in_time(spine, [lookup], {}, {}))}")
-
-
-def by_range_join(connection: duckdb.DuckDBPyConnection) -> None:
-    features = ", ".join(
-        f"{f}({'*' if f == 'count' else 'e.v'}) FILTER (WHERE e.t >= s.t - to_microseconds({w}) AND e.id IS NOT NULL) AS {f}_{n}"
-        for n, w in WINDOWS.items()
-        for f in FUNCTIONS
-    )
-    longest = max(WINDOWS.values())
-    connection.execute(
-        f'CREATE TABLE reference AS SELECT s.id, s.k, s.t, {features} FROM "source.spine" AS s LEFT JOIN "source.events" AS e '
-        f"ON e.k = s.k AND e.t < s.t AND e.t >= s.t - to_microseconds({longest}) GROUP BY ALL"
-    )
+def contenders(folder: Path, functions: str, memory_limit: str = "", part: int = 1) -> dict[str, contest.Contender]:
+    """mlspec's statement, those by hand, and the reference for one row in `part`."""
+    queries, names = FUNCTIONS[functions]
+    question = projects.windowed(names)
+    projects.write_project(folder, question, memory_limit)
+    between, statement = projects.statements(folder, question)
+    found = {"mlspec": partial(run, statement, sources(folder) | between, memory_limit=memory_limit)}
+    found |= by_hand(HERE / queries, folder, memory_limit)
+    some = {
+        "view0": f"SELECT * FROM read_parquet('{folder}/view0.parquet')",
+        "spine": f"SELECT * FROM read_parquet('{folder}/spine.parquet') WHERE id % {part} = 0",
+    }
+    found[REFERENCE] = partial(run, (HERE / queries / f"{REFERENCE}.sql").read_text(), some, memory_limit=memory_limit)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("events", 200_000), ("spine", 50_000), ("keys", 200)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser = arguments(__doc__, SHAPE)
+    parser.add_argument("--functions", choices=sorted(FUNCTIONS), default="sums")
+    parser.add_argument("--part", type=int, default=20, help="the reference answers one row in so many")
     asked = parser.parse_args()
-    connection = duckdb.connect()
-    data(connection, asked.events, asked.spine, asked.keys)
-    seconds = {}
-    for name, work in (("change points", by_change_points), ("range join", by_range_join)):
-        begun = time.perf_counter()
-        work(connection)
-        seconds[name] = time.perf_counter() - begun
-    different = connection.execute(
-        "SELECT count(*) FROM (SELECT * FROM ours EXCEPT SELECT * FROM reference)"
-    ).fetchone()
-    print(
-        f"{asked.spine:,} rows ask, {asked.events:,} events, {asked.keys:,} keys, 9 features; rows that differ: {different[0]}"
-    )
-    for name, taken in seconds.items():
-        print(f"{name:>14}  {taken:6.2f} s")
-    print(f"{'ratio':>14}  {seconds['range join'] / seconds['change points']:6.2f}")
+    root = asked.folder.resolve()
+    if asked.growth:
+        held = []
+        for events in (1_000_000, 10_000_000):
+            shape = data.Shape(
+                spine=asked.spine, events=events, views=1, keys=asked.keys, skew=asked.skew, nulls=asked.nulls
+            )
+            folder = data.write(shape, root)
+            found = contenders(folder, asked.functions, asked.memory_limit)
+            found.pop(REFERENCE)
+            held.append({e.name: e for e in contest.hold(chosen(found, asked.only), folder, asked.repeat)})
+        print(growth(*held))
+        return
+    shape = data.asked_shape(asked)
+    folder = data.write(shape, root)
+    found = chosen(contenders(folder, asked.functions, asked.memory_limit, asked.part), asked.only)
+    if asked.apply:
+        found["apply"] = lambda _: applied(folder)
+    entries = contest.hold(found, folder, asked.repeat, part=[REFERENCE])
+    note = f"; {REFERENCE} answers one row in {asked.part}" if asked.part > 1 and REFERENCE in found else ""
+    print(contest.told(entries, title(shape, asked.memory_limit) + note, asked.format))
 
 
 if __name__ == "__main__":

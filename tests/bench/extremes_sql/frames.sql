@@ -1,0 +1,21 @@
+-- Spine and events in one stream, a RANGE frame for each feature.
+WITH stream AS (
+  SELECT k, epoch_us(event_time) * 2 AS moment, NULL::BIGINT AS id, v FROM view0 WHERE k IS NOT NULL AND event_time IS NOT NULL
+  UNION ALL SELECT k, epoch_us(event_time) * 2 - 1, id, NULL FROM spine WHERE k IS NOT NULL AND event_time IS NOT NULL
+),
+framed AS (
+  SELECT * FROM (
+    SELECT id,
+      min(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 7200000000 PRECEDING AND CURRENT ROW) AS min_1h,
+      max(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 7200000000 PRECEDING AND CURRENT ROW) AS max_1h,
+      min(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 172800000000 PRECEDING AND CURRENT ROW) AS min_1d,
+      max(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 172800000000 PRECEDING AND CURRENT ROW) AS max_1d,
+      min(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 1209600000000 PRECEDING AND CURRENT ROW) AS min_7d,
+      max(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 1209600000000 PRECEDING AND CURRENT ROW) AS max_7d,
+      min(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 5184000000000 PRECEDING AND CURRENT ROW) AS min_30d,
+      max(v) OVER (PARTITION BY k ORDER BY moment RANGE BETWEEN 5184000000000 PRECEDING AND CURRENT ROW) AS max_30d
+    FROM stream)
+  WHERE id IS NOT NULL
+)
+SELECT s.id, s.k, s.event_time, min_1h, max_1h, min_1d, max_1d, min_7d, max_7d, min_30d, max_30d
+FROM spine AS s LEFT JOIN framed USING (id)

@@ -1,0 +1,45 @@
+"""The benches at a small size: every contender gives the same answer. Seconds are never asserted."""
+
+import contest
+import data
+import point_in_time
+import projects
+import pytest
+import windows
+from measure import differences
+
+pytestmark = pytest.mark.slow
+SMALL = data.Shape(spine=2_000, events=10_000, keys=200)
+
+
+def agree(entries):
+    assert not [(e.name, e.best.error) for e in entries if e.best.error]
+    assert {e.name: e.differs for e in entries} == {e.name: 0 for e in entries}
+
+
+def test_latest_values_agree(tmp_path):
+    folder = data.write(SMALL, tmp_path)
+    entries = contest.hold(point_in_time.contenders(folder, SMALL.views), folder, 1)
+    agree(entries)
+    assert {e.best.rows for e in entries} == {SMALL.spine}
+
+
+@pytest.mark.parametrize("functions", sorted(windows.FUNCTIONS))
+def test_windows_agree(functions, tmp_path):
+    folder = data.write(SMALL, tmp_path)
+    found = windows.contenders(folder, functions, part=3)
+    agree(contest.hold(found, folder, 1, part=[windows.REFERENCE]))
+
+
+def test_an_apply_makes_all_rows(tmp_path):
+    folder = data.write(SMALL, tmp_path)
+    projects.write_project(folder, projects.latest(SMALL.views), "500MB")
+    cost = point_in_time.applied(folder)
+    assert not cost.error
+    assert cost.rows == SMALL.spine
+
+
+def test_data_is_the_same_again(tmp_path):
+    one, other = data.write(SMALL, tmp_path / "one"), data.write(SMALL, tmp_path / "other")
+    for name in ("spine", "view0", "view2"):
+        assert differences(one / f"{name}.parquet", other / f"{name}.parquet") == 0
