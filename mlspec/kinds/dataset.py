@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from pydantic import Field
 from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, Severity
@@ -14,6 +15,7 @@ from mlspec.ir.resource import Body
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.kinds._datasets.forward import Forward, forward
+from mlspec.kinds._datasets.history import history_check
 from mlspec.kinds._datasets.joins import Joins
 from mlspec.kinds._datasets.leaks import Leaks
 from mlspec.kinds._datasets.parts import Labels, Sample, Split, TimeRange
@@ -21,10 +23,14 @@ from mlspec.kinds._datasets.spine import Asked, asked_rows, conditions, masked, 
 from mlspec.kinds.feature_set import Chosen, FeatureSet
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Ref, Spec
+from mlspec.language.words import Float
 
 
 class Dataset(Spec):
-    """A training dataset: the rows of the labels, neither more nor fewer, with the features of a set."""
+    """A training dataset: the rows of the labels, neither more nor fewer, with the features of a set.
+
+    `incomplete_windows` is the share of the rows that may ask so early that a window begins before its source does.
+    """
 
     feature_set: Annotated[Ref[FeatureSet], OnChange.REBUILD]
     labels: Annotated[Labels, OnChange.REBUILD]  # type: ignore[assignment]  # of training data, labels are the answers
@@ -32,6 +38,7 @@ class Dataset(Spec):
     split: Annotated[Split, OnChange.REBUILD] | None = None
     sample: Annotated[Sample, OnChange.REBUILD] | None = None
     format: Literal["parquet", "csv"] = "parquet"
+    incomplete_windows: Annotated[Float, Field(ge=0, lt=1)] = 0.0
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         scope.relation(self.address)
@@ -127,4 +134,8 @@ class Dataset(Spec):
         return tuple(sorted(roles, key=lambda r: ordered.get(r[0], -1)))
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
-        yield "", scope.relation(self.address)
+        relation = scope.relation(self.address)
+        yield "", relation
+        check = history_check(scope, str(self.address), relation, self.incomplete_windows)
+        if check is not None:
+            yield "checks", check

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
+from mlspec.ir.check import Check
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.workflow import Workflow
@@ -98,8 +99,10 @@ def _plain_chains(
     if not change.direct:
         above = _nearest(resource, resources, {key[0] for key in known})
         chains = [(*c, address) for key, group in known.items() if key[0] in above for c in group]
-    known[address, ""] = chains or [(address,)]
-    return known[address, ""]
+    chains = chains or [(address,)]
+    if not isinstance(resource.body, Check):  # nothing is made of a check
+        known[address, ""] = chains
+    return chains
 
 
 def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed: set[str]) -> set[str]:

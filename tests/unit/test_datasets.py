@@ -171,3 +171,26 @@ def test_labels_that_mean_nothing(tmp_path, labels, code):
     with pytest.raises(Problems) as problems:
         Session(project(tmp_path, features=[SENDER], **labels)).validate()
     assert [d.code for d in problems.value.diagnostics] == [code]
+
+
+def test_windows_that_are_cut_off_are_counted(tmp_path):
+    """One of the five asks less than five days after the first row of the source; so many may, or it is told."""
+    counts = {"kind": "feature_view", "name": "sent", "entities": ["account"], "source": "movements",
+              "aggregations": [{"function": "count", "name": "n", "windows": ["1d", "5d", "all"]}]}  # fmt: skip
+    root = project(tmp_path, features=["sent.*"], sql="SELECT id, sender AS account, amount, at FROM transfers")
+    write_csv(root / "movements.csv", ["account", "at"], [(1, START - 4 * DAY), (2, START + DAY)])
+    source = {"kind": "source", "name": "movements", "files": "movements.csv", "columns": {"account": "int64", "at": "timestamp"},
+              "event_time": "at"}  # fmt: skip
+    for document in (counts, source):
+        (root / f"{document['name']}.doc.yaml").write_text(json.dumps(document))
+    told = {}
+    for allowed in (0, 0.2):
+        path = root / "dataset.answers.doc.yaml"
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "incomplete_windows": allowed}))
+        _, events, applied = apply(root)
+        assert applied.ok, applied.failed
+        told[allowed] = [
+            n for e in events for n in getattr(e, "notes", ()) if str(e.address) == "dataset.answers/checks"
+        ]
+    assert told[0] == ["0 of 1 checks passed", "warning: `whole_windows_of_sent` fails for 1 of 5"]
+    assert told[0.2] == ["1 of 1 checks passed"]

@@ -59,7 +59,7 @@ def without(address):
 # rebuilds of what stands below a change
 DATASET = ("dataset.training", "rebuild", "column")
 MODEL = [("model.big", "rebuild", ""), ("deployment.big_live", "update", "contract")]
-BELOW = [DATASET, *MODEL]
+BELOW = [DATASET, ("dataset.training/checks", "update", ""), *MODEL]
 
 NOTHING = {
     "a comment in the SQL": sql("feature_view.clean", CLEAN + " -- as agreed"),
@@ -191,7 +191,7 @@ def test_what_an_edit_changes(root, name):
     edit, expected = EDITS[name]
     planned = planned_after(root, edit)
     assert sorted(said(planned)) == sorted(expected)
-    assert planned.unchanged == len(documents()) + 1 - sum(a != "create" for _, a, _ in expected)
+    assert planned.unchanged == len(documents()) + 2 - sum(a != "create" for _, a, _ in expected)
 
 
 # -- why ---------------------------------------------------------------------------------------------------------------
@@ -258,6 +258,7 @@ def test_a_renamed_feature_is_one_column_out_and_one_in(root):
         "feature_view.habits",
         "feature_set.chosen",
         "dataset.training",
+        "dataset.training/checks",
         "model.big",
         "deployment.big_live",
     }
@@ -272,6 +273,7 @@ def test_new_data_rebuilds_what_reads_it(root):
         "feature_view.who",
         "feature_view.ranks",
         "dataset.training",
+        "dataset.training/checks",
         "model.big",
         "deployment.big_live",
     }
@@ -336,6 +338,7 @@ def test_a_saved_plan_is_applied_as_it_was_saved(root):
     assert {a for a, _ in actions(plan(root))} == {
         "feature_view.habits",
         "dataset.training",
+        "dataset.training/checks",
         "model.big",
         "deployment.big_live",
     }
