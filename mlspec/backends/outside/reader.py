@@ -5,7 +5,7 @@ fails, `explain` of the module beside this one turns what DuckDB says into what 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,13 @@ def _checked_table(connection: Any, address: Address, scan: Scan) -> exp.Select:
     except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a table
         said = str(error).splitlines()[0].rstrip(".")
         raise BackendError(f"`{address}` cannot be read: {said}", code="source-unreadable", at=("table",)) from None
-    columns = {str(row[0]): str(row[1]) for row in described}
-    _refuse(address, scan, [Group((LocalFile(Path(scan.table), scan.table),), tuple(columns), columns)])
-    return _cast(rows, scan)
+    return compared_table(address, scan, {str(row[0]): str(row[1]) for row in described})
+
+
+def compared_table(address: Address, scan: Scan, types: Mapping[str, str]) -> exp.Select:
+    """The query of a table of the warehouse that has these columns, of types in DuckDB's words. Raises BackendError."""
+    _refuse(address, scan, [Group((LocalFile(Path(scan.table), scan.table),), tuple(types), types)])
+    return _cast(exp.to_table(scan.table, dialect=DIALECT), scan)
 
 
 def _refuse(address: Address, scan: Scan, found: list[Group]) -> None:

@@ -49,6 +49,13 @@ def call(name: str, *arguments: exp.Expr | str | int) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[a if isinstance(a, exp.Expr) else exp.convert(a) for a in arguments])
 
 
+def held(node: exp.Expr) -> exp.Expr:
+    """A copy that stays whole beside any operator."""
+    if isinstance(node, exp.Binary | exp.Unary | exp.Between | exp.In | exp.AtTimeZone):
+        return exp.paren(node.copy(), copy=False)
+    return node.copy()
+
+
 def whole(node: Any) -> int | None:
     """The whole number that is written there, if one is."""
     if isinstance(node, exp.Neg):

@@ -30,3 +30,4 @@ class Traits:
 
 DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True, ordered_streams=True, frames=True)
 SPARK = Traits("spark", transactions=False, ordered_rows=False)
+POSTGRES = Traits("postgres", lateral=True, views_pin=True, longest_name=63)

@@ -168,7 +168,7 @@ class Warehouse(SqlEngine):
         found: dict[str, str] = {}
         for tree in _asked(body, self.traits) if self.traits.dialect != DIALECT else ():
             try:
-                written(tree, self.traits)
+                written(_unaddressed(tree), self.traits)
             except Unspoken as error:
                 found[str(error)] = error.help
         return tuple(found.items())
@@ -384,3 +384,11 @@ def _asked(body: Relation | Check, traits: Traits) -> Iterator[exp.Expr]:
     else:
         texts = [text for e in body.expectations for text in (e.query, e.sample)]
     yield from (parsed_query(text) for text in texts if text)
+
+
+def _unaddressed(tree: exp.Expr) -> exp.Expr:
+    """With a short name in the place of each address, as what is kept has one."""
+    for node in tree.find_all(exp.Table):
+        if "." in node.name:
+            node.set("this", exp.to_identifier("version", quoted=True))
+    return tree

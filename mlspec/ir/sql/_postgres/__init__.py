@@ -1,0 +1,1 @@
+"""PostgreSQL's words, by what they are about."""
