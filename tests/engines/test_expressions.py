@@ -7,6 +7,7 @@ import math
 
 import duckdb
 import pytest
+from asking import opened_engine
 from expressions import AGGREGATES, REFUSED, ROWS, SCALARS, TYPES
 from spark_here import needs_spark
 from sqlglot import exp, parse_one
@@ -14,6 +15,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
+from mlspec.ir.sql import postgres
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.explicit import explicit
 from mlspec.ir.sql.patterns import java_pattern
@@ -99,6 +101,47 @@ def test_the_same_on_spark(group, session):
             if not all(same(a, b) for a, b in zip(got, expected, strict=True)):
                 wrong.append((expression, got, expected))
     assert wrong == []
+
+
+REFUSED_BY_POSTGRES = {
+    "last_value(i IGNORE NULLS) OVER (ORDER BY n)",
+    "regexp_extract(s, '([a-z])([a-z]+)', 2)",
+    "regexp_extract(s, '([a-z])([a-z]+)')",
+    "regexp_replace(s, '\\d', '#', 'g')",
+}
+
+
+STOPPED_BY_POSTGRES = {"x % 2", "max(b)"}
+"""Without types it cannot be known that PostgreSQL has no such thing; it says so itself, when it is asked."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    asked = opened_engine("postgres")
+    rows = (
+        connection()
+        .execute(f"SELECT {', '.join(f'CAST({n} AS VARCHAR) AS {n}' for n in TYPES)} FROM t ORDER BY n")
+        .fetchall()
+    )
+    asked.table("t", TYPES, [dict(zip(TYPES, row, strict=True)) for row in rows])
+    yield asked
+    asked.line.close()
+
+
+@pytest.mark.parametrize(
+    "expression", [e for e in (*SCALARS, *AGGREGATES) if e not in REFUSED_BY_POSTGRES | STOPPED_BY_POSTGRES]
+)
+def test_the_same_on_postgres(expression, server):
+    found = [row["v"] for row in server.rows(understood(asked(expression)))]
+    expected = answers(asked(expression))
+    assert len(found) == len(expected)
+    assert all(same(a, b) for a, b in zip(found, expected, strict=True)), (found, expected)
+
+
+@pytest.mark.parametrize("expression", sorted(REFUSED_BY_POSTGRES))
+def test_what_postgres_cannot_be_asked_is_refused(expression):
+    with pytest.raises(Unspoken):
+        postgres.spoken(understood(asked(expression)))
 
 
 @pytest.mark.parametrize("expression", REFUSED)

@@ -1,10 +1,8 @@
-"""Point-in-time answers of the embedded engine, cell by cell against the plain reference in `oracle.py`."""
+"""Point-in-time answers of every engine, cell by cell against the plain reference in `oracle.py`."""
 
 import datetime as dt
-import functools
 import math
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +12,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Aggregate, AsOf, Boundary, Column, Keep, Lookup, Relation, Windows
 from mlspec.ir.relation import Timing as SqlTiming
 from mlspec.ir.sql.aggregates import FUNCTIONS, ZERO_OF_NOTHING, result_type
-from mlspec.ir.sql.formulate import formulate
 from mlspec.ir.sql.lookups import look_up
-from mlspec.ir.sql.traits import DUCKDB, Traits
 
 FAST = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -66,42 +62,19 @@ TYPES = {
 }
 
 
-@functools.cache
-def connection():
-    made = duckdb.connect(":memory:")
-    made.execute("SET TimeZone = 'UTC'")
-    made.execute("SET threads = 1")
-    return made
+def table(engine, name, names, rows):
+    engine.table(name, {n: SQL_TYPES[n] for n in names}, rows)
 
 
-def table(name, names, rows):
-    """A table of an engine, with its rows in this order."""
-    columns = ", ".join(f'"{n}" {SQL_TYPES[n]}' for n in names)
-    connection().execute(f'CREATE OR REPLACE TABLE "{name}" ({columns})')
-    if rows:
-        text = ", ".join("(" + ", ".join(literal(r[n]) for n in names) + ")" for r in rows)
-        connection().execute(f'INSERT INTO "{name}" VALUES {text}')
-
-
-def literal(value):
-    if value is None:
-        return "NULL"
-    if isinstance(value, dt.datetime):
-        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
-    return f"'{value}'" if isinstance(value, str) else repr(value)
-
-
-WAYS = (DUCKDB, Traits("duckdb", lateral=True), Traits("duckdb"))
-"""By an as-of join, by a lateral look-up, by counting: every way that an engine may have is one that DuckDB has too."""
-
-
-def asked_of_duckdb(spine, lookups, traits=DUCKDB):
+def asked_of(engine, spine, lookups, way=0):
     """One answer a spine row, in the order of the spine."""
-    table("spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
     as_of = AsOf('SELECT "k", "j", "asked", "n" FROM "spine"', ("k", "j", "asked", "n"), "asked", tuple(lookups))
-    found = connection().execute(formulate(Relation("", (), "", as_of=as_of), traits).sql("duckdb"))
-    names = [d[0] for d in found.description]
-    answers = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return answered(engine, spine, as_of, way)
+
+
+def answered(engine, spine, as_of, way=0):
+    table(engine, "spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
+    answers = engine.answers(Relation("", (), "", as_of=as_of), engine.way(way))
     assert [a["n"] for a in answers] == list(range(len(spine))), "the spine is sacred: all rows, once, in order"
     return answers
 
@@ -149,18 +122,20 @@ timings = st.builds(
     st.sampled_from([None, HOUR, 2 * HOUR]),
     st.sampled_from(["", "", "until"]),
 )
+ways = st.integers(0, 2)
+"""Which of the formulations that an engine can run."""
 key_names = st.sampled_from([("k",), ("j",), ("k", "j")])
 
 
 @FAST
 @given(
     rows_of(tie=st.one_of(st.integers(0, 2), st.none()), until=maybe_times), lateness, timings, key_names, spines,
-    st.sampled_from(WAYS),
+    ways,
 )  # fmt: skip
-def test_the_latest_value(rows, late, timing, names, spine, way):
+def test_the_latest_value(engine, rows, late, timing, names, spine, way):
     rows = without_ties(available(rows, late), timing, names)
-    table("view", [*TYPES], rows)
-    for answer in asked_of_duckdb(spine, [latest_view("view", timing, names)], way):
+    table(engine, "view", [*TYPES], rows)
+    for answer in asked_of(engine, spine, [latest_view("view", timing, names)], way):
         expected = latest(rows, by_key(answer, names), answer["asked"], timing)
         for feature in ("v", "x"):
             assert same(answer[f"view_{feature}"], expected and expected[feature])
@@ -174,14 +149,16 @@ def test_the_latest_value(rows, late, timing, names, spine, way):
     timings,
     key_names,
     spines,
-    st.sampled_from(WAYS),
+    ways,
 )
-def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, spine, way):
+def test_several_views_do_not_disturb_each_other(engine, rows, late, one, other, names, spine, way):
     everything = available(rows, late)
     first, second = without_ties(everything, one, names), without_ties(everything, other, ("k",))
-    table("first", [*TYPES], first)
-    table("second", [*TYPES], second)
-    for answer in asked_of_duckdb(spine, [latest_view("first", one, names), latest_view("second", other, ("k",))], way):
+    table(engine, "first", [*TYPES], first)
+    table(engine, "second", [*TYPES], second)
+    for answer in asked_of(
+        engine, spine, [latest_view("first", one, names), latest_view("second", other, ("k",))], way
+    ):
         for name, kept, timing, on in (("first", first, one, names), ("second", second, other, ("k",))):
             expected = latest(kept, by_key(answer, on), answer["asked"], timing)
             assert same(answer[f"{name}_v"], expected and expected["v"])
@@ -189,13 +166,13 @@ def test_several_views_do_not_disturb_each_other(rows, late, one, other, names, 
 
 @FAST
 @given(st.dictionaries(st.sampled_from([1, 2, 3, None]), values), spines)
-def test_rows_without_time_are_always_true(held, spine):
+def test_rows_without_time_are_always_true(engine, held, spine):
     rows = [
         {"k": k, "v": v, "j": None, "time": None, "known": None, "x": None, "tie": None, "until": None}
         for k, v in held.items()
     ]
-    table("view", [*TYPES], rows)
-    for answer in asked_of_duckdb(spine, [latest_view("view", Timing(), ("k",))]):
+    table(engine, "view", [*TYPES], rows)
+    for answer in asked_of(engine, spine, [latest_view("view", Timing(), ("k",))]):
         expected = latest(rows, by_key(answer, ("k",)), answer["asked"], Timing())
         assert same(answer["view_v"], expected and expected["v"])
 
@@ -234,9 +211,9 @@ def lowered(written, name):
     )  # fmt: skip
 
 
-def check_windows(rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW, way=DUCKDB):
+def check_windows(engine, rows, late, written, boundary, names, spine, known, order="", *, keep=Keep.VIEW, way=0):
     rows = available(rows, late)
-    table("source.rows", [*TYPES], [{"tie": None, "until": None, **r} for r in rows])
+    table(engine, "source.rows", [*TYPES], [{"tie": None, "until": None, **r} for r in rows])
     made = tuple(lowered(w, f"f{i}") for i, w in enumerate(written))
     windows = Windows("source.rows", names, "time", made, known, order, boundary)
     columns = tuple(Column(a.name, a.type, a.name, empty=a.function in ZERO_OF_NOTHING) for a in made)
@@ -244,10 +221,10 @@ def check_windows(rows, late, written, boundary, names, spine, known, order="", 
         "", columns, "", keep, keys=names, timing=SqlTiming("event_time", boundary=boundary), windows=windows
     )
     if keep is Keep.TABLE:
-        connection().execute(f'CREATE OR REPLACE TABLE "view" AS {formulate(relation, way).sql("duckdb")}')
+        engine.make("view", relation, engine.way(way))
     lookup = look_up("view", relation, tuple((a.name, a.name) for a in made), tuple((n, n) for n in names))
     timing = Timing("time", known, order, inclusive=boundary is Boundary.INCLUSIVE)
-    answers = asked_of_duckdb(spine, [lookup], way)
+    answers = asked_of(engine, spine, [lookup], way)
     for answer in answers:
         for one, (function, value, window, offset, hop, where, among, argument) in zip(made, written, strict=True):
             expected = windowed(
@@ -259,8 +236,8 @@ def check_windows(rows, late, written, boundary, names, spine, known, order="", 
             as_float = one.type.name == "float64" and expected is not None
             assert same(answer[one.name], float(expected) if as_float else expected), (one, expected, answer)
     if keep is Keep.TABLE:
-        twice = f'SELECT 1 FROM "view" GROUP BY {", ".join(names)}, event_time HAVING count(*) > 1'
-        assert connection().execute(twice).fetchall() == [], "one row for each moment"
+        twice = f'SELECT 1 AS twice FROM "view" GROUP BY {", ".join(names)}, event_time HAVING count(*) > 1'
+        assert engine.rows(twice) == [], "one row for each moment"
     return answers
 
 
@@ -268,15 +245,15 @@ window_cases = (rows_of(), lateness)
 boundaries, known_columns = st.sampled_from(Boundary), st.sampled_from(["", "known"])
 
 
-keeps = st.builds(dict, keep=st.sampled_from([Keep.VIEW, Keep.TABLE]), way=st.sampled_from(WAYS))
+keeps = st.builds(dict, keep=st.sampled_from([Keep.VIEW, Keep.TABLE]), way=ways)
 
 
 @FAST
 @given(
     *window_cases, st.lists(aggregates(), min_size=1, max_size=4), boundaries, key_names, spines, known_columns, keeps
 )
-def test_windows(rows, late, written, boundary, names, spine, known, how):
-    check_windows(rows, late, written, boundary, names, spine, known, **how)
+def test_windows(engine, rows, late, written, boundary, names, spine, known, how):
+    check_windows(engine, rows, late, written, boundary, names, spine, known, **how)
 
 
 @FAST
@@ -284,8 +261,8 @@ def test_windows(rows, late, written, boundary, names, spine, known, how):
     *window_cases, st.lists(aggregates(("count", "sum", "avg", "ratio"), ("v",)), min_size=1, max_size=4), boundaries,
     key_names, spines, known_columns, keeps,
 )  # fmt: skip
-def test_windows_by_running_sums(rows, late, written, boundary, names, spine, known, how):
-    check_windows(rows, late, written, boundary, names, spine, known, **how)
+def test_windows_by_running_sums(engine, rows, late, written, boundary, names, spine, known, how):
+    check_windows(engine, rows, late, written, boundary, names, spine, known, **how)
 
 
 @FAST
@@ -294,8 +271,8 @@ def test_windows_by_running_sums(rows, late, written, boundary, names, spine, kn
     st.lists(aggregates(("first", "last", "last_n", "distinct_n")), min_size=1, max_size=3),
     boundaries, key_names, spines, known_columns, st.sampled_from(["", "tie"]), keeps,
 )  # fmt: skip
-def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, known, order, how):
-    check_windows(rows, late, written, boundary, names, spine, known, order, **how)
+def test_windows_of_rows_in_order(engine, rows, late, written, boundary, names, spine, known, order, how):
+    check_windows(engine, rows, late, written, boundary, names, spine, known, order, **how)
 
 
 # -- labels that look forward ------------------------------------------------------------------------------------------
@@ -306,10 +283,10 @@ def test_windows_of_rows_in_order(rows, late, written, boundary, names, spine, k
     rows_of(), st.lists(aggregates(("count", "sum", "avg", "min", "max", "median", "count_distinct", "first", "last")), min_size=1, max_size=3),
     key_names, spines,
 )  # fmt: skip
-def test_labels_that_look_forward(rows, written, names, spine):
+def test_labels_that_look_forward(engine, rows, written, names, spine):
     """As a dataset asks for them: a window that lies after the question, and no answer before it has passed."""
     wanted = [(w[0], w[1] or "v", w[2] or HOUR, w[5]) for w in written]
-    table("source.rows", [*TYPES], [{"known": None, "tie": None, "until": None, **r} for r in rows])
+    table(engine, "source.rows", [*TYPES], [{"known": None, "tie": None, "until": None, **r} for r in rows])
     lookups, given = [], []
     for index, (function, value, window, where) in enumerate(wanted):
         made = lowered((function, value, window, -window, None, where, "", None), f"f{index}")
@@ -319,11 +296,8 @@ def test_labels_that_look_forward(rows, written, names, spine):
                               given=f"g{index}"))  # fmt: skip
         length = window // dt.timedelta(microseconds=1)
         given.append(f'asked + INTERVAL {length} MICROSECOND <= (SELECT MAX(time) FROM "source.rows") AS "g{index}"')
-    table("spine", ["k", "j", "asked", "n"], [{**r, "n": n} for n, r in enumerate(spine)])
     as_of = AsOf(f"SELECT *, {', '.join(given)} FROM spine", ("k", "j", "asked", "n"), "asked", tuple(lookups))
-    found = connection().execute(formulate(Relation("", (), "", as_of=as_of), DUCKDB).sql("duckdb"))
-    answers = [dict(zip([d[0] for d in found.description], row, strict=True)) for row in found.fetchall()]
-    assert [a["n"] for a in answers] == list(range(len(spine)))
+    answers = answered(engine, spine, as_of)
     ends = max((r["time"] for r in rows if r["time"] is not None), default=None)
     for answer in answers:
         for index, (function, value, window, where) in enumerate(wanted):
@@ -345,11 +319,18 @@ EDGES = [
 
 @pytest.mark.parametrize(("boundary", "moved", "counted"), [(b, m, n) for b, edges in EDGES for m, n in edges.items()])
 @pytest.mark.parametrize("function", ["count", "count_distinct"])
-def test_an_edge_of_a_window(boundary, moved, counted, function):
+def test_an_edge_of_a_window(engine, boundary, moved, counted, function):
     row = {"k": 1, "j": "a", "time": AT + moved, "v": 1, "x": 0.5}
     spine = [{"k": 1, "j": "a", "asked": AT}]
     answers = check_windows(
-        [row], [dt.timedelta(0)], [(function, "v", 3 * HOUR, 0 * HOUR, None, "", "", None)], boundary, ("k",), spine, ""
+        engine,
+        [row],
+        [dt.timedelta(0)],
+        [(function, "v", 3 * HOUR, 0 * HOUR, None, "", "", None)],
+        boundary,
+        ("k",),
+        spine,
+        "",
     )
     assert [a["f0"] for a in answers] == [counted]
 

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
+import os
 import random
 import subprocess
 import sys
 from decimal import Decimal
 
 import pytest
+from servers import postgres
 from small_projects import apply, write_csv, write_project
 
 import mlspec
@@ -32,14 +34,18 @@ DOCUMENTS = [
 SET_COLUMNS = ["spending__orders", "spending__shops", "spending__spent", "last_order__amount", "asked__twice"]
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def root(tmp_path_factory, request):
     root = tmp_path_factory.mktemp("shop")
+    where = {}
+    if request.param == "postgres":
+        server = postgres()
+        where = {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"retrieval_{os.getpid()}"))}}
     chosen = random.Random(7)
     orders = [(c, Decimal(chosen.randrange(1, 9999)) / 100, f"s{m % 4}", T0 + dt.timedelta(minutes=m * 7 + c))
               for m in range(200) for c in (1, 2, 3)]  # fmt: skip
     write_csv(root / "orders.csv", ("customer", "amount", "shop", "at"), orders)
-    _, _, applied = apply(write_project(root, DOCUMENTS))
+    _, _, applied = apply(write_project(root, DOCUMENTS, **where))
     assert applied.ok, applied.failed
     (root / "orders.json").write_text(json.dumps([[c, str(a), s, t.isoformat()] for c, a, s, t in orders]))
     return root
