@@ -85,7 +85,7 @@ def test_a_project_is_applied_asked_and_taken_down(tmp_path, database):
         left = connection.execute(
             "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('dev', 'mlspec_data') AND relkind IN ('r', 'v')"
         )
-        assert {n for (n,) in left} == {"_versions", "_pointers", "_checks"}
+        assert {n for (n,) in left if not n.startswith("_")} == set()
 
 
 def test_every_type_comes_through_and_goes_out(tmp_path, database):

@@ -50,3 +50,13 @@ def typed(node: exp.DataType) -> exp.Expr | None:
     if node.this not in _KNOWN:
         raise Unspoken(node, "PostgreSQL has no such type", "keep its parts in columns of their own, or as `json`")
     return None
+
+
+def defined(node: exp.ColumnDef) -> exp.Expr | None:
+    """A column of texts is compared byte by byte."""
+    if node.kind is None or node.kind.this not in {_T.TEXT, _T.VARCHAR, _T.CHAR}:
+        return None
+    made = node.copy()
+    bytewise = exp.CollateColumnConstraint(this=exp.to_identifier("C", quoted=True))
+    made.set("constraints", [exp.ColumnConstraint(kind=bytewise)])
+    return made
