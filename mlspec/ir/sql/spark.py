@@ -13,7 +13,7 @@ from mlspec.ir.sql.spoken import Rule, Unspoken, call, translated, whole
 
 def spoken(tree: exp.Expr) -> exp.Expr:
     """The same tree in what Spark has. Raises Unspoken."""
-    return translated(tree, _SAME, _RULES, "Spark")
+    return translated(queries.apart(tree), _SAME, _RULES, "Spark")
 
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr | None:

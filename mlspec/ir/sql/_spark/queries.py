@@ -1,5 +1,8 @@
 """Joins, groups, windows, tables and types."""
 
+from collections.abc import Mapping
+from itertools import chain, count
+
 from sqlglot import exp
 
 from mlspec.ir.sql._spark.words import AWARE, NAIVE, T
@@ -66,3 +69,29 @@ _TYPES = frozenset(
     {T.BOOLEAN, T.SMALLINT, T.TINYINT, T.INT, T.BIGINT, T.FLOAT, T.DOUBLE, T.DECIMAL, T.TEXT, T.VARCHAR,
      T.BINARY, T.VARBINARY, T.DATE, T.ARRAY, T.LIST, T.STRUCT, *NAIVE, *AWARE}
 )  # fmt: skip
+
+
+def apart(tree: exp.Expr) -> exp.Expr:
+    """A copy in which every named query has a name of its own: in Spark's words all of them stand at the top."""
+    root = tree.copy()
+    _rename(root, {}, set())
+    return root
+
+
+def _rename(node: exp.Expr, names: Mapping[str, str], taken: set[str]) -> None:
+    inside = dict(names)
+    own = node.args.get("with_")
+    for cte in own.expressions if own else ():
+        _rename(cte.this, inside, taken)
+        old = cte.alias
+        new = next(n for n in chain([old], (f"{old}_{i}" for i in count(2))) if n not in taken)
+        taken.add(new)
+        inside[old] = new
+        cte.args["alias"].set("this", exp.to_identifier(new, quoted=True))
+    if isinstance(node, exp.Table) and not node.args.get("db") and inside.get(node.name, node.name) != node.name:
+        if not node.alias:
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+        node.set("this", exp.to_identifier(inside[node.name], quoted=True))
+    for child in node.iter_expressions():
+        if child is not own:
+            _rename(child, inside, taken)
