@@ -2,12 +2,14 @@
 
 import logging
 import os
+import socket
 import tempfile
 import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlspec.backends.port import BackendError
 
@@ -29,6 +31,7 @@ _LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 _OPENING = threading.Lock()
+_PORT, _PATIENCE = 15002, 10.0
 
 
 def refuse(config: Mapping[str, Any]) -> None:
@@ -73,6 +76,7 @@ def _remote(url: str, config: Mapping[str, str]) -> Any:
         raise BackendError(
             f"Spark Connect needs more packages: {error}", "`pip install 'mlspec[spark]'`", "missing-package"
         ) from None
+    _knock(url)
     try:
         session = SparkSession.builder.remote(url).create()
         for name, value in config.items():
@@ -86,6 +90,24 @@ def _remote(url: str, config: Mapping[str, str]) -> Any:
             "warehouse-unreachable",
         ) from None
     return session
+
+
+def _knock(url: str) -> None:
+    """See that somebody is there: gRPC would try for ten minutes. Raises BackendError."""
+    parts = urlsplit(url)
+    if parts.scheme != "sc" or not parts.hostname:
+        raise BackendError(
+            f"`remote` is `{_shown(url)}`, not a server of Spark Connect", "write `sc://host:port`", "invalid-option"
+        )
+    try:
+        with socket.create_connection((parts.hostname, parts.port or _PORT), timeout=_PATIENCE):
+            return
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f"the Spark server `{_shown(url)}` cannot be used: {error}",
+            "see that it runs and can be reached from here",
+            "warehouse-unreachable",
+        ) from None
 
 
 def _shown(url: str) -> str:
