@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import os
 import random
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 from oracle import Timing, latest, windowed
+from servers import postgres
 from small_projects import apply, read, write_csv, write_project
 
 UTC, NEW_YORK = dt.UTC, ZoneInfo("America/New_York")
@@ -142,7 +144,7 @@ def view(name, entity, source, **fields):
     return {"kind": "feature_view", "name": name, "entities": [entity], "source": source, **fields}
 
 
-def random_project(root, seed):
+def random_project(root, seed, **environment):
     """Writes a project; answers its spine and, for each feature, what the reference says."""
     made = Made(random.Random(seed))
     late, local, daily, spine = made.late_rows(), made.local_rows(), made.daily_rows(), made.spine()
@@ -176,7 +178,7 @@ def random_project(root, seed):
         {"kind": "dataset", "name": "answers", "feature_set": "chosen",
          "labels": {"sql": "SELECT * FROM spine", "label": "label", "event_time": "asked"}},
     ]  # fmt: skip
-    write_project(root, documents)
+    write_project(root, documents, **environment)
     known = Timing("at", "known", "tie", inclusive=closed)
     plain = Timing("at", inclusive=False)
     halves = [{**r, "half": None if r["x"] is None else r["x"] / 2} for r in local]
@@ -206,9 +208,15 @@ def write_parquet(path, names, rows):
         made.execute(f"COPY t TO '{path}' (FORMAT parquet)")
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_random_project(seed, tmp_path):
-    spine, reference = random_project(tmp_path / "p", seed)
+@pytest.mark.parametrize(
+    ("seed", "engine"), [(n, "duckdb") for n in range(12)] + [(n, "postgres") for n in range(12, 18)]
+)
+def test_a_random_project(seed, engine, tmp_path):
+    where = {}
+    if engine == "postgres":
+        server = postgres()
+        where = {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"random_{os.getpid()}"))}}
+    spine, reference = random_project(tmp_path / "p", seed, **where)
     _, _, applied = apply(tmp_path / "p")
     assert applied.ok, applied.failed
     found = sorted(read(tmp_path / "p", "dataset.answers"), key=lambda r: r["id"])

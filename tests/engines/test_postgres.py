@@ -235,6 +235,40 @@ def test_replacing_what_others_read(tmp_path, database):
     assert len(read(root, "dataset.buyers")) == 18
 
 
+def test_partitions_are_built_where_something_changed(tmp_path, database):
+    rows = [[h % 3, f"2024-01-01T{h:02d}:00:00", h] for h in range(24)]
+    kept = {"incremental": {"partition": "6h", "start": "2024-01-01T00:00:00"}}
+    source = {
+        "kind": "source",
+        "name": "events",
+        "files": "events.csv",
+        "event_time": "at",
+        "columns": {"k": "int64", "at": "timestamp", "v": "int32"},
+    }
+    entity = {"kind": "entity", "name": "thing", "keys": {"k": "int64"}}
+    views = [
+        {"kind": "feature_view", "name": name, "entities": ["thing"], "source": "events", "materialize": how,
+         "aggregations": [{"function": "sum", "column": "v", "name": "s", "window": "2h"}]}
+        for name, how in (("parts", kept), ("whole", "table"))
+    ]  # fmt: skip
+    write_csv(tmp_path / "events.csv", ["k", "at", "v"], rows)
+    root = write_project(tmp_path, [source, entity, *views], **engine(database))
+    for more in ([], [[9, "2024-01-01T01:00:00", 5]], [[9, "2024-01-03T01:00:00", 5]]):
+        rows += more
+        write_csv(root / "events.csv", ["k", "at", "v"], rows)
+        _, _, done = apply(root)
+        assert done.ok, done.failed
+        ours, whole = (sorted(map(repr, read(root, f"feature_view.{n}"))) for n in ("parts", "whole"))
+        assert ours == whole
+        assert plan(root).changes == ()
+    server, name = database
+    with server.connect(name) as connection:
+        built = connection.execute(
+            "SELECT begins, count(DISTINCT built_at) FROM mlspec_data._partitions GROUP BY begins"
+        ).fetchall()
+    assert len(built) == 7
+
+
 def test_nothing_is_written_by_what_reads(tmp_path, database):
     root = shop(tmp_path, database)
     assert apply(root)[2].ok

@@ -1,6 +1,7 @@
 """PostgreSQL (14 or later): versions in one schema of a database, public names in another, builds in one transaction."""
 
 import threading
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from mlspec.backends.engines._warehouse import files
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.warehouse import Warehouse
 from mlspec.backends.outside import reader
-from mlspec.backends.port import BackendError
+from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.outside import Scan
@@ -48,7 +49,7 @@ class Postgres(Warehouse):
         connect_timeout: int = 10
 
     settings: Settings
-    capabilities: ClassVar = frozenset()
+    capabilities: ClassVar = frozenset({Capability.PARTITIONS})
     traits = POSTGRES
 
     def __init__(self, settings: Any, place: Any) -> None:
@@ -102,12 +103,13 @@ class Postgres(Warehouse):
         columns = self._columns(line, table)
         if not columns:
             return ""
-        row = f"md5(CAST(ROW({', '.join(column(n, 't').sql('postgres') for n in columns)}) AS TEXT))"
-        halves = [f"sum(CAST(CAST('x' || substr(h, {at}, 16) AS BIT(64)) AS BIGINT))" for at in (1, 17)]
         quoted = ".".join(exp.to_identifier(p.name, quoted=True).sql("postgres") for p in table.parts)
-        query = f"SELECT count(*), {', '.join(halves)} FROM (SELECT {row} AS h FROM {quoted} AS t) AS rows"  # noqa: S608 - quoted names
+        query = f"SELECT count(*), {', '.join(_sums(columns, 't'))} FROM {quoted} AS t"  # noqa: S608 - quoted names
         found = line.fetch(query).rows[0]
         return digest(sorted(columns.items()), [str(v) for v in found])
+
+    def row_sums(self, names: Sequence[str]) -> tuple[str, ...]:
+        return _sums(names, "__rows")
 
     # -- how it differs ------------------------------------------------------------------------------------------------
 
@@ -148,6 +150,13 @@ _ADVICE = {
     "22012": "divide by `NULLIF(x, 0)`",
     "40P01": "two applies met: apply again",
 }
+
+
+def _sums(names: Iterable[str], rows: str) -> tuple[str, str]:
+    """The halves of the digest of each row, added up."""
+    row = f"md5(CAST(ROW({', '.join(column(n, rows).sql('postgres') for n in names)}) AS TEXT))"
+    first, second = (f"sum(CAST(CAST('x' || substr({row}, {at}, 16) AS BIT(64)) AS BIGINT))" for at in (1, 17))
+    return first, second
 
 
 def _sizes(modifier: int) -> tuple[int | None, int | None]:
