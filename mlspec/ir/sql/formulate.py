@@ -7,7 +7,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
-from mlspec.ir.sql import postgres, spark
+from mlspec.ir.sql import bigquery, databricks, postgres, redshift, snowflake, spark, trino
 from mlspec.ir.sql.changes import Between, change_points
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.partitions import in_partitions
@@ -15,7 +15,10 @@ from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.ir.sql.traits import Traits
 
-_WORDS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {"postgres": postgres.spoken, "spark": spark.spoken}
+_WORDS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {
+    "postgres": postgres.spoken, "spark": spark.spoken, "snowflake": snowflake.spoken, "bigquery": bigquery.spoken,
+    "databricks": databricks.spoken, "trino": trino.spoken, "redshift": redshift.spoken,
+}  # fmt: skip
 """How a canonical tree becomes one of the engine's own, by dialect."""
 
 

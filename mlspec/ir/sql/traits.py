@@ -31,3 +31,8 @@ class Traits:
 DUCKDB = Traits("duckdb", asof_join=True, wide_integers=True, ordered_streams=True, frames=True)
 SPARK = Traits("spark", transactions=False, ordered_rows=False)
 POSTGRES = Traits("postgres", lateral=True, views_pin=True, longest_name=63)
+SNOWFLAKE = Traits("snowflake", transactions=False, longest_name=255, ordered_rows=False)
+BIGQUERY = Traits("bigquery", transactions=False, longest_name=300, ordered_rows=False)
+DATABRICKS = Traits("databricks", transactions=False, longest_name=255, ordered_rows=False)
+TRINO = Traits("trino", transactions=False, longest_name=128, ordered_rows=False)
+REDSHIFT = Traits("redshift", longest_name=127, ordered_rows=False)

@@ -1,0 +1,1 @@
+"""The words that warehouses in the cloud have in common, and where they differ."""
