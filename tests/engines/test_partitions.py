@@ -2,9 +2,11 @@
 
 import datetime as dt
 import math
+import os
 import random
 
 import pytest
+from servers import postgres
 from small_projects import apply, plan, read, write_csv, write_project
 
 START = dt.datetime(2024, 3, 10)  # noqa: DTZ001 - wall-clock time in UTC
@@ -94,10 +96,17 @@ def compare(root) -> None:
             same(ours, whole, time, START)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_brought_up_to_date_is_built_whole(tmp_path, seed) -> None:
+def engines(kind: str) -> dict:
+    if kind == "duckdb":
+        return {}
+    server = postgres()
+    return {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"partitions_{os.getpid()}"))}}
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*[("duckdb", s) for s in range(6)], ("postgres", 0), ("postgres", 3)])
+def test_brought_up_to_date_is_built_whole(tmp_path, kind, seed) -> None:
     dice = random.Random(seed)
-    root = write_project(tmp_path / "p", documents(dice, late=bool(seed % 2)))
+    root = write_project(tmp_path / "p", documents(dice, late=bool(seed % 2)), **engines(kind))
     rows = [row(dice, i) for i in range(dice.randrange(30))]
     for _ in range(3):
         write_csv(root / "events.csv", HEADER, rows)

@@ -1,20 +1,24 @@
 """Tables in partitions: only what is due is built, by whoever comes first; whatever is cut short converges."""
 
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, nullcontext
 from pathlib import Path
 
 import duckdb
 import pytest
+from servers import postgres
 from small_projects import apply, plan, read, write_csv, write_project
 
 from mlspec.apply.events import Progress
 from mlspec.backends.engines._duckdb.line import DuckLine
+from mlspec.backends.engines._warehouse.partitioned import Partitioned
 from mlspec.backends.partition import Wanted
 from mlspec.base.diag import Problems
 from mlspec.session import Session
@@ -46,6 +50,67 @@ def documents(aggregations=(TWO_HOURS,), partition="6h", source=None, **more) ->
 def root(tmp_path) -> Path:
     write_csv(tmp_path / "p" / "events.csv", ("k", "at", "v"), rows(24))
     return write_project(tmp_path / "p", documents())
+
+
+@pytest.fixture
+def on_postgres(tmp_path, request) -> Path:
+    server = postgres()
+    name = server.fresh(f"kept_{os.getpid()}_{abs(hash(request.node.name)) % 10**8}")
+    write_csv(tmp_path / "p" / "events.csv", ("k", "at", "v"), rows(24))
+    return write_project(tmp_path / "p", documents(), engine={"type": "postgres", "dsn": server.dsn(name)})
+
+
+def again(root, made) -> None:
+    """Other documents in the same project."""
+    for document in made:
+        (root / f"{document['kind']}.{document['name']}.doc.yaml").write_text(json.dumps(document))
+
+
+def test_the_same_on_postgres(on_postgres) -> None:
+    root = on_postgres
+    apply(root)
+    late = [*rows(24), (9, START + dt.timedelta(hours=1), 5)]
+    write_csv(root / "events.csv", ("k", "at", "v"), late)
+    _, events, _ = apply(root)
+    assert said(events) == ["2024-01-01 to 2024-01-01T12:00:00, 2 partitions: 24 rows (2 of 2)"]
+    alike(root)
+    again(root, documents((TWO_HOURS, COUNT)))
+    _, events, _ = apply(root)
+    assert "50 rows, 3 columns of sums__" in said(events)[0]
+    alike(root)
+    assert plan(root).empty
+
+
+def test_two_who_come_at_once_build_each_partition_once(on_postgres) -> None:
+    """Each with a connection of its own; the second finds it done."""
+    apply(on_postgres)
+    with Session(on_postgres) as one, Session(on_postgres) as other:
+        address = one.partitioned("feature_view.sums")
+        body, live = one.compiled.desired.resources[address].body, one._as_applied()
+        counted = []
+        fill = Partitioned._rows
+
+        def counting(self, between, known):
+            counted.append(between)
+            return fill(self, between, known)
+
+        engines = [s.backends.engine for s in (one, other)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Partitioned, "_rows", counting)
+            line, _ = engines[0].writing()
+            parted = engines[0]._partitioned(line, address, body, live)
+            with line.transaction(parted.version):
+                parted.begin(parted.partitions())
+            threads = [
+                threading.Thread(target=e.refresh, args=(address, body, live, Wanted(at_once=1), lambda _: None))
+                for e in engines
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert len(counted) == len(set(counted)) == 5
+    alike(on_postgres)
 
 
 def said(events, address="feature_view.sums") -> list[str]:
@@ -96,6 +161,18 @@ def test_a_column_is_added_without_computing_the_others(root) -> None:
     write_project(root, documents((COUNT,)))
     _, events, _ = apply(root)
     assert "columns of" not in said(events)[0]  # the version before was made of other rows
+    alike(root)
+
+
+def test_a_column_that_went_from_the_source_is_not_missed(root) -> None:
+    apply(root)
+    apply(write_project(root, documents((TWO_HOURS, COUNT))))
+    made = documents((COUNT,))
+    del made[0]["columns"]["v"]
+    write_csv(root / "events.csv", ("k", "at"), [r[:2] for r in rows(24)])
+    _, events, applied = apply(write_project(root, made))
+    assert applied.ok
+    assert "columns of" not in said(events)[0]
     alike(root)
 
 
@@ -157,11 +234,38 @@ def test_partitions_that_were_lost_are_built_again(root) -> None:
     assert [p.due for p in brought(root)[0][0].due] == ["missing", "missing"]
     alike(root)
     with closing(duckdb.connect(str(root / ".mlspec" / "warehouse.duckdb"))) as connection:
+        connection.execute("DROP TABLE mlspec_data._partitions")
+    assert [c.reason for c in plan(root).changes] == ["missing"]
+    _, events, _ = apply(root)
+    assert said(events) == ["2024-01-01 to 2024-01-02T06:00:00, 5 partitions: 48 rows (5 of 5)"]
+    alike(root)
+    with closing(duckdb.connect(str(root / ".mlspec" / "warehouse.duckdb"))) as connection:
         (name,) = connection.execute("SELECT version FROM mlspec_data._definitions").fetchone()
         connection.execute(f"DROP TABLE mlspec_data.{name}")
     assert [c.reason for c in plan(root).changes] == ["missing"]
     apply(root)
     alike(root)
+
+
+def test_a_dataset_is_the_same_however_its_views_are_kept(root) -> None:
+    made = documents((TWO_HOURS, COUNT))
+    made[3]["materialize"] = "view"
+    asked = {
+        "kind": "dataset",
+        "feature_set": "all",
+        "labels": {"sql": "SELECT k, at + INTERVAL 30 MINUTE AS event_time, k = 1 AS y FROM events", "label": "y"},
+    }
+    for view in ("sums", "whole"):
+        made.append({"kind": "feature_set", "name": f"of_{view}", "features": [f"{view}.*"]})
+        made.append({**asked, "name": f"with_{view}", "feature_set": f"of_{view}"})
+    write_project(root, made)
+    assert apply(root)[2].ok
+    one, other = (
+        [{n.removeprefix(f"{view}__"): v for n, v in r.items()} for r in read(root, f"dataset.with_{view}")]
+        for view in ("sums", "whole")
+    )
+    assert len(one) == 24
+    assert one == other
 
 
 class Cut(Exception):

@@ -115,7 +115,7 @@ class Postgres(Warehouse):
 
     def settle(self, line: Line, relation: Relation, made: exp.Table) -> None:
         """An index for the look-up of the last row before a moment, and statistics."""
-        if relation.keep is not Keep.TABLE:
+        if relation.keep is Keep.VIEW:
             return
         timing = relation.timing
         times = [n for n in (timing.event_time, timing.available_time, timing.tie_break) if n]

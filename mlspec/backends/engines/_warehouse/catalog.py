@@ -62,7 +62,9 @@ class Catalog:
         found = self._all("_versions", "version", "rows", "bytes") if "_versions" in kept else ()
         parts = self._parts() if "_partitions" in kept else {}
         whole = ((v, int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept)
-        return {v: Size(r, b, parts.get(v, 0)) for v, r, b in whole}
+        defined = {v for (v,) in self._all("_definitions", "version")} if "_definitions" in kept else set()
+        lost = defined - parts.keys()  # rows, but nothing that says what they are made of
+        return {v: Size(r, b, parts.get(v, 0)) for v, r, b in whole if v not in lost or not r}
 
     def _parts(self) -> dict[str, int]:
         """How many partitions each version has."""

@@ -225,12 +225,22 @@ class Partitioned:
         best: Shared | None = None
         for earlier in self.ledger.earlier(str(self.address), self.version, definition.shape):
             shared = frozenset(n for n, d in earlier.columns.items() if ours.get(n) == d)
-            if not own < shared or (best and len(shared) <= len(best.columns)):
+            if not own < shared or (best and len(shared) <= len(best.columns)) or not self._readable(earlier.inputs):
                 continue
             built = {b: p.input for b, p in self.ledger.built(earlier.version, between).items()}
             if built == self.inputs(earlier.inputs, between) and built.keys() == set(begins):
                 best = Shared(earlier.version, shared)
         return best
+
+    def _readable(self, inputs: Sequence[Input]) -> bool:
+        """Whether all that another version was made of is still there."""
+        for read in inputs:
+            if read.address not in self.physical:
+                return False
+            nothing = exp.select(exp.Star()).from_(self.names.version(self.physical[read.address])).limit(0)
+            if not set(read.columns) <= set(self.line.ask(nothing).names):
+                return False
+        return True
 
 
 def batches(wanted: Sequence[Partition], most: int) -> list[list[Partition]]:

@@ -282,7 +282,8 @@ class Warehouse(SqlEngine):
         size = replace(size, bytes=_bytes(relation, size.rows))
         if all(p in chosen for p in found if p.due):
             with line.transaction(parted.version):
-                self.settle(line, relation, parted.made)
+                if parted.version not in catalog.versions():
+                    self.settle(line, relation, parted.made)
                 catalog.record(
                     str(address), parted.version, size, [physical[a] for a in relation.reads if a in physical]
                 )
