@@ -81,7 +81,7 @@ def test_windows_by_frames_agree_on_all_rows(flights: Path) -> None:
     with Session(flights) as session:
         desired = session.compiled.desired.resources
         version = {a: r.outputs.get("version") for a, r in session.recorded()[0].records.items()}
-    [dataset] = [r for a, r in desired.items() if a.kind == "dataset"]
+    [dataset] = [r for a, r in desired.items() if a.kind == "dataset" and not a.part]
     asked, different = f'"mlspec_data"."{version[dataset.address]}"', {}
     for lookup in dataset.body.as_of.lookups:
         if lookup.windows is None:
@@ -209,6 +209,7 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
     assert [(c["symbol"], c["address"], c["consequences"]) for c in plan["changes"]] == [
         ("~", "feature_view.origin_congestion", []),
         ("↻", "dataset.flight_delay", ["backfill"]),
+        ("~", "dataset.flight_delay/checks", ["recheck"]),
         ("↻", "model.flight_delay", ["retrain"]),
         ("~", "deployment.flight_delay", ["redeploy"]),
     ]
@@ -218,7 +219,7 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
         "dataset.flight_delay.origin_congestion__dep_delay_now",
         "model.flight_delay",
     ]
-    assert plan["changes"][3]["causes"] == [[*chain, "deployment.flight_delay"]]
+    assert plan["changes"][4]["causes"] == [[*chain, "deployment.flight_delay"]]
     assert [r["team"] for r in plan["reviews"]] == ["flight_platform", "flight_science"]
     done = mlspec(changed, "apply", "--auto-approve")
     assert done.returncode == 0, done.stderr
