@@ -17,9 +17,12 @@ from servers import postgres
 from small_projects import apply, plan, read, write_csv, write_project
 
 from mlspec.apply.events import Progress
+from mlspec.backends.chosen import ENGINES
 from mlspec.backends.engines._duckdb.line import DuckLine
 from mlspec.backends.engines._warehouse.partitioned import Partitioned
+from mlspec.backends.engines._warehouse.warehouse import Warehouse
 from mlspec.backends.partition import Wanted
+from mlspec.backends.port import Capability
 from mlspec.base.diag import Problems
 from mlspec.session import Session
 
@@ -372,6 +375,30 @@ def test_what_cannot_be_is_refused(root, change, code) -> None:
         session.validate()
     assert code in {d.code for d in caught.value.diagnostics}
     assert all(d.span for d in caught.value.diagnostics)
+
+
+def test_a_saved_plan_builds_what_it_said(root) -> None:
+    with Session(root) as session:
+        session.save(session.plan(), root / "first.plan")
+    with Session(root) as session:
+        assert session.apply(session.load(root / "first.plan"), on_event=lambda _: None).ok
+    alike(root)
+    assert plan(root).empty
+
+
+def test_an_engine_has_partitions_if_it_can_tell_rows_apart() -> None:
+    engines = {name: ENGINES.get(name) for name in ENGINES.names()}
+    able = {n for n, e in engines.items() if Capability.PARTITIONS in e.capabilities}
+    assert able == {n for n, e in engines.items() if e.row_sums is not Warehouse.row_sums}
+    assert {"duckdb", "postgres"} <= able
+
+
+def test_an_engine_without_partitions_refuses_them(root) -> None:
+    write_project(root, documents(), engine={"type": "spark"})
+    with pytest.raises(Problems) as caught, Session(root) as session:
+        session.validate()
+    said = [d.message for d in caught.value.diagnostics if d.code == "unsupported-by-backend"]
+    assert said == ["the engine `spark` cannot honour `materialize.incremental` of `feature_view.sums`"]
 
 
 def test_sql_says_how_far_it_looks_back(root) -> None:
