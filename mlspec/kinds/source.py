@@ -153,7 +153,7 @@ class Source(Spec):
             kind, read = ColumnType("timestamp"), frozenset({event.name})
             if self.timezone:
                 node, kind = (
-                    exp.AtTimeZone(this=exp.paren(node), zone=exp.Literal.string(self.timezone)),
+                    exp.AtTimeZone(this=exp.cast(node, "TIMESTAMP"), zone=exp.Literal.string(self.timezone)),
                     ColumnType("timestamptz"),
                 )
         elif self.available_time == self.time:
@@ -258,7 +258,7 @@ class Source(Spec):
             kind = declared.type
             if self.timezone and kind.name == "timestamp":
                 node, kind = (
-                    exp.AtTimeZone(this=node, zone=exp.Literal.string(self.timezone)),
+                    exp.AtTimeZone(this=exp.cast(node, "TIMESTAMP"), zone=exp.Literal.string(self.timezone)),
                     ColumnType("timestamptz"),
                 )
             made = digest(

@@ -12,6 +12,7 @@ import pytest
 from oracle import Timing, latest, windowed
 from servers import postgres
 from small_projects import apply, read, write_csv, write_project
+from spark_here import ENGINE, needs_spark
 
 UTC, NEW_YORK = dt.UTC, ZoneInfo("America/New_York")
 SPRING, AUTUMN = dt.datetime(2024, 3, 10, tzinfo=UTC), dt.datetime(2024, 11, 3, tzinfo=UTC)
@@ -208,14 +209,19 @@ def write_parquet(path, names, rows):
         made.execute(f"COPY t TO '{path}' (FORMAT parquet)")
 
 
+ON_SPARK = [pytest.param(n, "spark", marks=[*needs_spark, pytest.mark.slow]) for n in (0, 7)]
+
+
 @pytest.mark.parametrize(
-    ("seed", "engine"), [(n, "duckdb") for n in range(12)] + [(n, "postgres") for n in range(12, 18)]
+    ("seed", "engine"), [(n, "duckdb") for n in range(12)] + [(n, "postgres") for n in range(12, 18)] + ON_SPARK
 )
 def test_a_random_project(seed, engine, tmp_path):
     where = {}
     if engine == "postgres":
         server = postgres()
         where = {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"random_{os.getpid()}"))}}
+    elif engine == "spark":
+        where = {"engine": ENGINE}
     spine, reference = random_project(tmp_path / "p", seed, **where)
     _, _, applied = apply(tmp_path / "p")
     assert applied.ok, applied.failed

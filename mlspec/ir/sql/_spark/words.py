@@ -28,4 +28,6 @@ def told(node: exp.Expr) -> Any:
     """The type of a value, where the tree says it."""
     while isinstance(node, exp.Paren):
         node = node.this
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        return told(node.this)
     return node.to.this if isinstance(node, exp.Cast) else None

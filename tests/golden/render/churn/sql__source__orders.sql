@@ -9,7 +9,7 @@ FROM (
   SELECT
     "order_id" AS "order_id",
     "customer_id" AS "customer",
-    "ordered_at" AT TIME ZONE 'Europe/Berlin' AS "ordered_at",
+    CAST("ordered_at" AS TIMESTAMP) AT TIME ZONE 'Europe/Berlin' AS "ordered_at",
     "amount" AS "amount",
     "voucher" AS "voucher"
   FROM (

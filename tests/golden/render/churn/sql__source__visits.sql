@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."visits__3ac8574f" AS
+CREATE TABLE "mlspec_data"."visits__7be26e18" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("day" AS DATE) AS "day",
@@ -7,9 +7,7 @@ SELECT
 FROM (
   SELECT
     *,
-    (
-      CAST("day" AS TIMESTAMP) + INTERVAL '86400000000' MICROSECOND
-    ) AT TIME ZONE 'Europe/Berlin' AS "available_time"
+    CAST(CAST("day" AS TIMESTAMP) + INTERVAL '86400000000' MICROSECOND AS TIMESTAMP) AT TIME ZONE 'Europe/Berlin' AS "available_time"
   FROM (
     SELECT
       "customer" AS "customer",
