@@ -52,7 +52,9 @@ class Connector(Warehouse):
         connector(self.traits.dialect, self.library)
         try:
             return self.opened()
-        except self.driver_errors() as error:
+        except BackendError:
+            raise
+        except Exception as error:  # noqa: BLE001 - connectors let through whatever their transport raises
             message = f"the warehouse of the engine `{self.traits.dialect}` cannot be reached: {self.explain(error)}"
             advice = "see that its settings are right, and that it can be reached from here"
             raise BackendError(message, advice, "warehouse-unreachable") from None
