@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlspec.apply.claims import claims_of
 from mlspec.backends.chosen import Backends
 from mlspec.backends.outside.spine import as_arrow, read_spine, to_load, types_of
 from mlspec.backends.port import Rows
 from mlspec.base.address import Address
-from mlspec.base.diag import problem
+from mlspec.base.diag import known_names, problem
 from mlspec.compile.project import Compiled
 from mlspec.compile.question import question, relation_address, understood
 from mlspec.compile.retrieval import Choice, check_spine, choose, of_numbered, of_query
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import physical_name
 from mlspec.ir.spine import SPINE
 from mlspec.state.model import State
+from mlspec.verify import Verified, verified
 
 
 class Questions(ABC):
@@ -77,6 +81,40 @@ class Questions(ABC):
         for name in found.column_names:
             rows = rows.append_column(name, found.column(name))
         return rows
+
+    def certificate(self, address: str) -> Mapping[str, Any]:
+        """The certificate of a dataset as it was applied."""
+        found = self._certified(self._dataset(address))
+        if found is None:
+            message = f"`{address}` was built by a version of mlspec that gave no certificates"
+            raise problem("no-certificate", message, help=f"`mlspec apply --replace {address}` builds it again")
+        return found
+
+    def verify(self, address: str) -> Verified:
+        """Whether a dataset could be made again now as its certificate says, and what differs if not."""
+        found = self.certificate(address)
+        resources = self.compiled.desired
+        physical = {
+            str(r.address): physical_name(str(r.address), r.body) for r in resources if isinstance(r.body, Relation)
+        }
+        claims = claims_of(resources, self._dataset(address), physical)
+        assert claims is not None  # noqa: S101 - it is a dataset
+        size = self.backends.engine.observe().versions.get(found["version"])
+        engine = {"type": self.backends.name("engine"), "version": self.backends.engine.release()}
+        return verified(found, claims, size.rows if size else None, engine)
+
+    def _dataset(self, text: str) -> Address:
+        known = {str(r.address): r.address for r in self.compiled.desired if r.address.kind == "dataset"}
+        known |= {a.name: a for a in known.values()}
+        if text not in known:
+            raise problem("unknown-address", f"there is no dataset `{text}`", help=known_names(text, known, "dataset"))
+        return known[text]
+
+    def _certified(self, address: Address) -> Mapping[str, Any] | None:
+        record = self.recorded()[0].get(address)
+        if record is None:
+            raise self._not_applied(str(address))
+        return self.backends.engine.certificate(str(record.outputs["version"]))
 
     def _live(self, reads: Iterable[str]) -> dict[str, str]:
         """From address to the version that was applied, of everything; what is read must be there."""

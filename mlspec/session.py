@@ -231,7 +231,9 @@ class Session(Keeping, Questions):
         checked = wanted.kind in {"source", "feature_view"}
         checks = self.backends.engine.results(str(wanted.whole), last) if checked else ()
         versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
-        return show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
+        found = show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
+        certificate = self._certified(wanted) if wanted.kind == "dataset" and state.get(wanted) else None
+        return found | ({"certificate": show.in_short(certificate)} if certificate else {})
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""
@@ -302,9 +304,8 @@ class Session(Keeping, Questions):
         for needed in sorted(upstream(parents, parents[wanted])):
             self._need_applied(needed)
         work = bench(self.compiled.desired, self.backends, self.compiled)
-        tools = Tools(
-            work.export, self.backends.registry, lambda line: on_event(Progress(wanted, line)), work.lineage(body)
-        )
+        say = lambda line: on_event(Progress(wanted, line))  # noqa: E731
+        tools = Tools(work.export, self.backends.registry, say, work.lineage(body), work.certificates(body))
         run = self.backends.pipelines.run(body, tools)
         return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
 

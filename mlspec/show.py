@@ -1,6 +1,6 @@
 """What is told about a project: all resources in short, one in full."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mlspec.backends.port import CheckResult, CheckRun, ModelVersion
@@ -59,6 +59,21 @@ def whole(
     ]
     found["versions"] = [{"version": v.version, "metrics": dict(v.metrics), "format": v.format} for v in versions]
     return found
+
+
+def in_short(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a certificate people look for first; `mlspec certificate` has all of it."""
+    rows, time = certificate["rows"]["answered"], certificate["time"]
+    gaps = [c for c in certificate["columns"] if c["missing"] and c["role"] in {"key", "feature", "label"}]
+    missing = {c["name"]: f"NULL in {c['missing']:,} of {rows:,} rows ({c['missing_share']:.1%})" for c in gaps}
+    short = {
+        "built_at": certificate["built_at"],
+        "engine": " ".join(certificate["engine"].values()),
+        "mlspec": certificate["mlspec"],
+    }
+    short |= {"rows": rows, "from": time["first"], "to": time["last"]}
+    masked = {"labels_masked": time["labels_masked"]} if time.get("labels_masked") else {}
+    return {**short, **masked, "sources": certificate["sources"], "missing": missing}
 
 
 def _check(run: CheckRun, found: CheckResult) -> dict[str, Any]:

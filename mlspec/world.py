@@ -4,7 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from mlspec.apply.artifacts import export
+from mlspec.apply.artifacts import certificates, export
+from mlspec.apply.claims import claims_of
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
@@ -137,6 +138,8 @@ def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Benc
         lambda step, folder: export(step, folder, desired, backends.engine, physical),
         lambda workflow: definitions | _code(workflow),
         compiled.place,
+        lambda address: claims_of(desired, address, physical),
+        lambda workflow: certificates(workflow, backends.engine, physical),
     )
 
 

@@ -14,6 +14,8 @@ from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import DatasetStep, Workflow
 
+CERTIFICATE = "dataset.certificate.json"
+
 
 def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]) -> dict[str, str]:
     """The artifacts of a resource by path."""
@@ -32,7 +34,7 @@ def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]
 def export(
     step: DatasetStep, folder: Path, desired: DesiredState, engine: SqlEngine, physical: Mapping[str, str]
 ) -> None:
-    """Write a dataset: `data.<format>`, and `dataset.json` with its columns by role and its certificate."""
+    """Write a dataset: `data.<format>`, and `dataset.json` with its columns by role, and its certificate beside them."""
     resource = desired.resources[Address.parse(step.relation)]
     body = resource.body
     if not isinstance(body, Relation):
@@ -46,33 +48,14 @@ def export(
         "dataset": step.relation, "format": step.format, "rows": rows, "digest": step.digest,
         "features": [{"name": n, "type": types[n]} for n in roles.get("feature", [])],
         "labels": roles.get("label", []), "keys": roles.get("key", []), "time": roles.get("time", [""])[0],
-        "split": roles.get("split", [""])[0], "certificate": _certificate(desired, resource, rows, physical),
+        "split": roles.get("split", [""])[0], "certificate": CERTIFICATE,
     }  # fmt: skip
     (folder / "dataset.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    certificate = engine.certificate(physical[step.relation])
+    (folder / CERTIFICATE).write_text(json.dumps(certificate, indent=1) + "\n", "utf-8")
 
 
-def _certificate(desired: DesiredState, resource: Resource, rows: int, physical: Mapping[str, str]) -> dict[str, Any]:
-    """What the rows are made of: definitions, boundaries, snapshots of the sources."""
-    above = _above(desired, resource)
-    relations = [(str(r.address), r.digest, r.body) for r in above if isinstance(r.body, Relation)]
-    return {
-        "rows": rows,
-        "definitions": {a: d for a, d, _ in relations},
-        "versions": {a: physical[a] for a, _, _ in relations},
-        "snapshots": {a: b.scan.snapshot for a, _, b in relations if b.scan and b.scan.snapshot},
-        "boundaries": {
-            a: str(b.timing.boundary) for a, _, b in relations if b.timing.event_time and a.startswith("feature_view.")
-        },
-    }
-
-
-def _above(desired: DesiredState, resource: Resource) -> list[Resource]:
-    seen: dict[Address, Resource] = {}
-    todo = [resource]
-    while todo:
-        one = todo.pop()
-        if one.address not in seen:
-            seen[one.address] = one
-            reads = one.body.reads if isinstance(one.body, Relation) else ()
-            todo.extend(desired.resources[Address.parse(a)] for a in reads)
-    return [seen[a] for a in sorted(seen)]
+def certificates(workflow: Workflow, engine: SqlEngine, physical: Mapping[str, str]) -> dict[str, Any]:
+    """The certificates of the datasets that a workflow is trained on, by address."""
+    found = {s.relation: engine.certificate(physical[s.relation]) for s in workflow.steps if isinstance(s, DatasetStep)}
+    return {address: certificate for address, certificate in found.items() if certificate is not None}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlspec.backends.partition import Wanted
 from mlspec.backends.port import (
@@ -18,6 +19,7 @@ from mlspec.backends.port import (
 )
 from mlspec.base.address import Address
 from mlspec.base.diag import Span
+from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.outside import held
 from mlspec.ir.relation import Keep, Relation
@@ -33,7 +35,8 @@ Say = Callable[[str], None]
 class Bench:
     """What the work is done with. `content` is the digest of a file of the project; `export` writes a dataset.
 
-    `place` is where the files say something of an address.
+    `place` is where the files say something of an address. `claims` is what a dataset is made of, `certificates` are those
+    of the datasets that a workflow is trained on.
     """
 
     engine: Callable[[], SqlEngine]
@@ -46,6 +49,8 @@ class Bench:
     export: Callable[[DatasetStep, Path], None]
     lineage: Callable[[Workflow], Mapping[str, str]]
     place: Callable[[Address, tuple[str | int, ...]], Span | None]
+    claims: Callable[[Address], Claims | None]
+    certificates: Callable[[Workflow], Mapping[str, Any]]
 
 
 def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> tuple[Record, tuple[str, ...]]:
@@ -87,10 +92,18 @@ def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew:
         done = bench.engine().refresh(address, body, bench.physical, Wanted(anew=anew), say)
         bench.engine().point(address, version)
         return Outcome({"version": version}, (_built(done),))
-    size = bench.engine().build(address, body, bench.physical, anew=anew)
+    claims = bench.claims(address)
+    size = bench.engine().build(address, body, bench.physical, anew=anew, claims=claims)
     bench.engine().point(address, version)
     computed = body.windows is not None and body.keep is Keep.VIEW
-    return Outcome({"version": version}, () if computed else (f"{size.rows:,} rows",))
+    missing = _keys_missing(bench.engine().certificate(version) or {}) if claims else ()
+    return Outcome({"version": version}, () if computed else (f"{size.rows:,} rows", *missing))
+
+
+def _keys_missing(certificate: Mapping[str, Any]) -> tuple[str, ...]:
+    rows = certificate.get("rows", {}).get("answered", 0)
+    gaps = [c for c in certificate.get("columns", ()) if c["role"] == "key" and c["missing"]]
+    return tuple(f"`{c['name']}` is NULL in {c['missing']:,} of {rows:,} rows" for c in gaps)
 
 
 def _built(done: Refreshed) -> str:
@@ -104,7 +117,7 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
             changed = [path for path, known in step.code if known and bench.content(path) != known]
             if changed:
                 raise BackendError(f"`{changed[0]}` has changed since the plan was made", "plan again", "files-changed")
-    tools = Tools(bench.export, bench.registry(), say, bench.lineage(body))
+    tools = Tools(bench.export, bench.registry(), say, bench.lineage(body), bench.certificates(body))
     run = bench.pipelines().run(body, tools)
     if run.version is None:
         raise BackendError(

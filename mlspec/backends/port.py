@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.base.address import Address
+from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
@@ -165,10 +166,18 @@ class SqlEngine(Backend):
         """The digest of what a table holds that somebody else keeps, in any order of rows; empty if it is not there."""
 
     @abstractmethod
-    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
+    def build(
+        self,
+        address: Address,
+        relation: Relation,
+        physical: Physical,
+        *,
+        anew: bool = False,
+        claims: Claims | None = None,
+    ) -> Size:
         """Make this version, in one transaction, asserting what the relation promises; done already is done.
 
-        With `anew` it is made again though it is there.
+        With `anew` it is made again though it is there. With `claims` its certificate is kept beside it.
         """
 
     @abstractmethod
@@ -183,6 +192,14 @@ class SqlEngine(Backend):
 
         `say` is told what was built. The version is whole when none is due any more.
         """
+
+    @abstractmethod
+    def release(self) -> str:
+        """The version of the engine, in its own words."""
+
+    @abstractmethod
+    def certificate(self, version: str) -> Mapping[str, Any] | None:
+        """The certificate that a version was built with, if it has one."""
 
     @abstractmethod
     def point(self, address: Address, version: str) -> None:
@@ -233,6 +250,8 @@ class ModelVersion:
     lineage: Mapping[str, str]
     files_digest: str
     path: str = ""
+    certificates: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the datasets that it was trained on, by address."""
 
 
 class ModelRegistry(Backend):
@@ -264,13 +283,14 @@ class Tools:
     """What a pipeline target gets to run a workflow with.
 
     `export` writes the dataset of a step into a directory; `say` tells the user one line of progress;
-    `lineage` is what goes into the registry as the origin of the version.
+    `lineage` is what goes into the registry as the origin of the version, with the `certificates` of its datasets.
     """
 
     export: Callable[[DatasetStep, Path], None]
     registry: ModelRegistry
     say: Callable[[str], None]
     lineage: Mapping[str, str] = field(default_factory=dict)
+    certificates: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,8 @@ class AsOf:
     time: str
     lookups: tuple[Lookup, ...] = ()
     computed: tuple[tuple[str, str], ...] = ()
+    masked: str = ""
+    """Which rows of the answer have lost labels that nobody knew in time: a canonical condition, empty if none could."""
 
 
 @dataclass(frozen=True, slots=True)

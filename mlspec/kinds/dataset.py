@@ -19,7 +19,7 @@ from mlspec.kinds._datasets.history import history_check
 from mlspec.kinds._datasets.joins import Joins
 from mlspec.kinds._datasets.leaks import Leaks
 from mlspec.kinds._datasets.parts import Labels, Sample, Split, TimeRange
-from mlspec.kinds._datasets.spine import Asked, asked_rows, conditions, masked, part_of, spine, unsound
+from mlspec.kinds._datasets.spine import Asked, asked_rows, conditions, masked, part_of, spine, too_late, unsound
 from mlspec.kinds.feature_set import Chosen, FeatureSet
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Ref, Spec
@@ -61,9 +61,11 @@ class Dataset(Spec):
         rows = spine(
             asked, masked(self.labels, asked, self.split), given, conditions(asked.time, self.time_range, self.sample)
         )
+        late = too_late(self.labels, asked, self.split)
         as_of = AsOf(
             rows.sql(DIALECT), tuple(asked.by_name), asked.time, (*(f.lookup for f in ahead), *lookups),
             tuple((n, node.sql(DIALECT)) for n, node in {**computed, **extra}.items()),
+            late.sql(DIALECT) if late else "",
         )  # fmt: skip
         columns, digest_ = self._columns(asked, ahead, chosen, joins, extra)
         read = {look.windows.events if look.windows else look.address for look in as_of.lookups}

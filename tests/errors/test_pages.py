@@ -34,6 +34,7 @@ TOLD_ONLY = {
     "gate-failed": "a whole training run for one line; the local runner's own tests have it",
     "meaningless-option": "an option of the command line",
     "missing-library": "needs a machine without pyarrow",
+    "no-certificate": "needs a warehouse of an older version; the tests of certificates have it",
     "no-image": "the tests of the Kubernetes target have it",
     "not-approved": "a question on a terminal",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",

@@ -178,6 +178,7 @@ def _record(version: ModelVersion, sequence: int) -> dict[str, Any]:
         "contract": [list(pair) for pair in version.contract],
         "output": [list(pair) for pair in version.output],
         "lineage": dict(version.lineage),
+        "certificates": dict(version.certificates),
         "files_digest": version.files_digest,
     }
 
@@ -208,6 +209,7 @@ def _version(record: Mapping[str, Any], folder: Path) -> ModelVersion:
         lineage=dict(record["lineage"]),
         files_digest=record["files_digest"],
         path=str(folder / "files"),
+        certificates=dict(record.get("certificates", {})),  # versions of the first release have none
     )
 
 

@@ -135,13 +135,20 @@ def training_ends(split: Split | None) -> str:
 
 def masked(labels: Labels, asked: Asked, split: Split | None) -> dict[str, exp.Expr]:
     """A label that is not known when training ends is no label of the training part."""
-    if not (labels.available_time and training_ends(split)):
+    early = too_late(labels, asked, split)
+    if early is None:
         return {}
-    early = exp.and_(
+    return {n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n)) for n in labels.label}
+
+
+def too_late(labels: Labels, asked: Asked, split: Split | None) -> exp.Expr | None:
+    """The condition that a row asks in training, and its answer was known only after that; None if none can be."""
+    if not (labels.available_time and training_ends(split)):
+        return None
+    return exp.and_(
         exp.LT(this=column(asked.time), expression=moment(training_ends(split))),
         exp.GTE(this=column(labels.available_time), expression=moment(training_ends(split))),
     )
-    return {n: exp.Case(ifs=[exp.If(this=early.copy(), true=exp.null())], default=column(n)) for n in labels.label}
 
 
 def part_of(split: Split, time: str) -> exp.Expr:

@@ -32,6 +32,7 @@ from mlspec.ir.sql.dialect import column
 _TABLES = {
     "_versions": {"version": "VARCHAR", "address": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT", "reads": "VARCHAR"},
     "_pointers": {"environment": "VARCHAR", "address": "VARCHAR", "name": "VARCHAR", "version": "VARCHAR"},
+    "_certificates": {"version": "VARCHAR", "certificate": "VARCHAR"},
     "_checks": {"environment": "VARCHAR", "subject": "VARCHAR", "measured_at": "TIMESTAMPTZ", "results": "VARCHAR"},
     **PARTITION_TABLES,
 }
@@ -90,6 +91,13 @@ class Catalog:
             CheckRun(str(plain(at)), tuple(map(as_result, _parsed(rows)))) for at, rows in self.line.ask(query).rows
         )
 
+    def certificate(self, version: str) -> Mapping[str, Any] | None:
+        """The certificate of a version, if it has one."""
+        if "_certificates" not in self.line.kept(self.names.data):
+            return None
+        found = self._all("_certificates", "certificate", version=version)
+        return dict(_parsed(found[0][0])) if found else None
+
     def _all(self, name: str, *columns: str, **equal: str) -> tuple[tuple[Any, ...], ...]:
         query = exp.select(*[column(c) for c in columns]).from_(table(self.names.data, name))
         return self.line.ask(query.where(equals(**equal)) if equal else query).rows
@@ -105,6 +113,12 @@ class Catalog:
     def forget(self, version: str) -> None:
         """Note that a version is not whole."""
         self.line.run(delete(table(self.names.data, "_versions"), version=version))
+        self.line.run(delete(table(self.names.data, "_certificates"), version=version))
+
+    def certify(self, version: str, certificate: Mapping[str, Any]) -> None:
+        """Keep the certificate of a version."""
+        row = (version, json.dumps(certificate))
+        self.line.run(insert(table(self.names.data, "_certificates"), tuple(_TABLES["_certificates"]), [row]))
 
     def discard(self, version: str) -> None:
         """Remove what is left of a version."""

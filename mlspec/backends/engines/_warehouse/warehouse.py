@@ -6,7 +6,7 @@ what its driver raises. docs/add-a-backend.md walks through one.
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts, files
 from mlspec.backends.engines._warehouse.catalog import Catalog
+from mlspec.backends.engines._warehouse.certificate import certified
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.numbered import in_order, numbered
@@ -37,6 +38,7 @@ from mlspec.backends.port import (
     SqlEngine,
 )
 from mlspec.base.address import Address
+from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
@@ -202,7 +204,15 @@ class Warehouse(SqlEngine):
         return self.fingerprint(line, exp.to_table(table, dialect=DIALECT)) if line else ""
 
     @explained
-    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False) -> Size:
+    def build(
+        self,
+        address: Address,
+        relation: Relation,
+        physical: Physical,
+        *,
+        anew: bool = False,
+        claims: Claims | None = None,
+    ) -> Size:
         if relation.partitions is not None:
             return self.refresh(address, relation, physical, Wanted(anew=anew), lambda _: None).size
         line, catalog = self.writing(outside=relation.scan is not None and not relation.scan.inside)
@@ -219,7 +229,27 @@ class Warehouse(SqlEngine):
                     catalog.discard(version)
                 raise
             catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
+            if claims is not None:
+                kept, engine = self.names.versions(physical), {"type": self.name, "version": self._release(line)}
+                catalog.certify(version, certified(line, claims, relation, size.rows, kept, engine))
         return size
+
+    @explained
+    def certificate(self, version: str) -> Mapping[str, Any] | None:
+        line = self.line(write=False)
+        return Catalog(line, self.names).certificate(version) if line else None
+
+    @property
+    def name(self) -> str:
+        """What the project calls this engine."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @explained
+    def release(self) -> str:
+        return self._release(self.reading())
+
+    def _release(self, line: Line) -> str:
+        return str(line.fetch("SELECT version()").rows[0][0])
 
     def _made(self, line: Line, address: Address, relation: Relation, physical: Physical) -> Size:
         """The rows of a version, as many and as much their own as the relation promises."""

@@ -32,6 +32,7 @@ def register(
             output=step.output,
             lineage=tools.lineage,
             files_digest=files.digest,
+            certificates=tools.certificates,
         ),
         files.path,
     )
