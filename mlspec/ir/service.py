@@ -37,6 +37,19 @@ class Autoscale:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """A feature of the contract that is computed from the request: a canonical expression over some of its fields.
+
+    `inputs` pairs these with their types. It is the expression by which training data is computed, too.
+    """
+
+    name: str
+    type: str
+    expression: str
+    inputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """`model` and `version` name the model version by digest; `contract` pairs each feature with its type, in order.
 
@@ -58,4 +71,5 @@ class Service:
     secrets: tuple[tuple[str, Secret], ...] = ()
     contract: tuple[tuple[str, str], ...] = ()
     request: tuple[tuple[str, str], ...] = ()
+    computed: tuple[Computed, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()

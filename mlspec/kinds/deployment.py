@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mlspec.base.diag import Diagnostic
 from mlspec.ir.resource import Body
-from mlspec.ir.service import Autoscale, Probe, Rollout, Service
+from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
 from mlspec.kinds.model import Model
 from mlspec.kinds.pipeline import ResourcesSpec
 from mlspec.language.scope import Scope
@@ -115,6 +115,14 @@ class Deployment(Spec):
             found.update(one.needs(scope))
         return found
 
+    def _computed(self, scope: Scope) -> Iterator[Computed]:
+        """The features that are computed from the request, by the expressions that training data is computed by."""
+        for one in scope.spec(scope.spec(self.model).feature_set).chosen(scope):
+            view = scope.spec(one.view)
+            if view.on_request:
+                inputs = tuple((n, str(t)) for n, t in sorted(view.on_request.inputs.items()))
+                yield Computed(one.name, str(one.column.type), one.column.words, inputs)
+
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         model: Model = scope.spec(self.model)
         version = scope.body(scope.address(self.model)).version if self.version == "current" else self.version
@@ -131,4 +139,5 @@ class Deployment(Spec):
             readiness=self.probes.readiness.lower() if self.probes.readiness else None,
             env=tuple(sorted(self.env.items())), secrets=tuple((n, s.lower()) for n, s in sorted(self.secrets.items())),
             contract=model.contract(scope), request=request, labels=tuple(sorted(self.labels.items())),
+            computed=tuple(self._computed(scope)),
         )  # fmt: skip

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlspec.ir.service import Computed
+
 Fields = tuple[tuple[str, str], ...]
 
 
@@ -17,7 +19,7 @@ class BundleError(Exception):
 class Bundle:
     """What `service.json` (the deployment) and `version.json` (the files of the model version) say.
 
-    `contract` and `output` pair names with logical types; `live` and `ready` are the paths of the probes.
+    `contract` and `output` pair names with logical types; `computed` are features computed from the request; `live` and `ready` are the paths of the probes.
     """
 
     model: str
@@ -30,6 +32,7 @@ class Bundle:
     ready: str
     format: str
     files: Path
+    computed: tuple[Computed, ...] = ()
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -47,6 +50,7 @@ def read_bundle(folder: Path) -> Bundle:
             ready=service["readiness"]["path"] if service["readiness"] else "",
             format=version["format"],
             files=Path(version["files"]),
+            computed=tuple(_computed(one) for one in service.get("computed", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"`{folder}` is not a bundle: {error!r}") from None
@@ -71,6 +75,11 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BundleError(f"`{path}` is not a JSON object")
     return found
+
+
+def _computed(said: dict[str, Any]) -> Computed:
+    inputs = tuple((name, kind) for name, kind in said["inputs"])
+    return Computed(said["name"], said["type"], said["expression"], inputs)
 
 
 def _fields(listed: Iterable[dict[str, str]]) -> Fields:

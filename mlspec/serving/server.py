@@ -1,7 +1,7 @@
 """Serves the model of a bundle on this machine: `python -m mlspec.serving.server --bundle DIR`.
 
-Speaks the REST side of the Open Inference Protocol v2. A request carries all features of the contract: stored
-features are not looked up here.
+Speaks the REST side of the Open Inference Protocol v2. A request carries the stored features of the contract, which are not
+looked up here, and the values from which the others are computed, by the expressions of training.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
+from mlspec.ir.service import Computed
 from mlspec.serving.bundle import Bundle, BundleError, Fields, read_bundle
 from mlspec.serving.predictor import Predictor, load
 from mlspec.serving.tensors import BadRequest, datatype, read_request, wanted_outputs, write_tensor
@@ -41,6 +42,12 @@ class ModelServer(ThreadingHTTPServer):
 
     def __init__(self, bundle: Bundle, predictor: Predictor) -> None:
         self.bundle, self.predictor = bundle, predictor
+        known = {name for name, _ in predictor.inputs}
+        self.requested = _requested(tuple(one for one in bundle.computed if one.name in known))
+        computed = {one.name for one in bundle.computed}
+        stored = tuple((name, kind) for name, kind in predictor.inputs if name not in computed)
+        self._texts = frozenset(name for name, _ in self.requested.inputs) if self.requested else frozenset()
+        self.inputs: Fields = (*stored, *(self.requested.inputs if self.requested else ()))
         self.busy: set[int] = set()
         super().__init__(("127.0.0.1", bundle.port), _Conversation)
 
@@ -79,12 +86,14 @@ class ModelServer(ThreadingHTTPServer):
             "name": self.bundle.model,
             "versions": [self.bundle.version],
             "platform": self.bundle.format,
-            "inputs": _described(self.predictor.inputs),
+            "inputs": _described(self.inputs),
             "outputs": _described(self.predictor.outputs),
         }
 
     def _infer(self, request: Json) -> Json:
-        columns = read_request(request, self.predictor.inputs)
+        columns = read_request(request, self.inputs, self._texts)
+        if self.requested:
+            columns |= self.requested.compute(columns)
         types = dict(self.predictor.outputs)
         wanted = wanted_outputs(request, tuple(types))
         values = self.predictor.predict(columns)
@@ -94,8 +103,17 @@ class ModelServer(ThreadingHTTPServer):
         return found | {"outputs": [write_tensor(name, types[name], values[name]) for name in wanted]}
 
 
+def _requested(computed: tuple[Computed, ...]) -> Any:
+    """What computes features from requests; nothing where none is computed."""
+    if not computed:
+        return None
+    from mlspec.serving.requested import Requested  # noqa: PLC0415 - it brings DuckDB and an SQL parser, which few models need
+
+    return Requested(computed)
+
+
 def _described(fields: Fields) -> list[Json]:
-    return [{"name": name, "datatype": datatype(type_), "shape": [-1]} for name, type_ in fields]
+    return [{"name": name, "datatype": datatype(type_) or "BYTES", "shape": [-1]} for name, type_ in fields]
 
 
 class _Conversation(BaseHTTPRequestHandler):

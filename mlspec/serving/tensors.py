@@ -29,8 +29,11 @@ def datatype(type_: str) -> str | None:
     return "BYTES" if type_ in _TEXT else _DATATYPES.get(type_)
 
 
-def read_request(request: Any, contract: Fields) -> dict[str, Column]:
-    """Give the values of each feature of the contract, in its order. Raises BadRequest."""
+def read_request(request: Any, contract: Fields, texts: frozenset[str] = frozenset()) -> dict[str, Column]:
+    """Give the values of each input of the contract, in its order. Raises BadRequest.
+
+    Those in `texts` may come as text where no tensor holds their values exactly: decimals; arrays and structs as JSON.
+    """
     if not isinstance(request, dict) or not isinstance(request.get("inputs"), list):
         raise BadRequest("the request is not an object with a list `inputs`")
     types = dict(contract)
@@ -43,7 +46,7 @@ def read_request(request: Any, contract: Fields) -> dict[str, Column]:
             raise BadRequest(f"input `{name}` is not a feature of the model")
         if name in found:
             raise BadRequest(f"input `{name}` is given twice")
-        found[name] = _read_tensor(name, tensor, types[name])
+        found[name] = _read_tensor(name, tensor, types[name], text=name in texts)
     if missing := [name for name in types if name not in found]:
         raise BadRequest("inputs are missing: " + ", ".join(f"`{name}`" for name in missing))
     if len({len(column) for column in found.values()}) > 1:
@@ -74,10 +77,11 @@ def write_tensor(name: str, type_: str, values: Column) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype(type_) or "BYTES", "data": data}
 
 
-def _read_tensor(name: str, tensor: Mapping[str, Any], type_: str) -> Column:
+def _read_tensor(name: str, tensor: Mapping[str, Any], type_: str, *, text: bool) -> Column:
     kind, shape, data = (tensor.get(key) for key in ("datatype", "shape", "data"))
-    if not isinstance(kind, str) or not _carries(kind, type_):
-        raise BadRequest(f"input `{name}` has datatype {kind}; feature type {type_} takes {datatype(type_)}")
+    as_text = text and kind == "BYTES" and (type_.startswith("decimal") or datatype(type_) is None)
+    if not isinstance(kind, str) or not (as_text or _carries(kind, type_)):
+        raise BadRequest(f"input `{name}` has datatype {kind}; feature type {type_} takes {datatype(type_) or 'BYTES'}")
     if not isinstance(shape, list) or not all(type(size) is int for size in shape) or not _is_column(shape):
         raise BadRequest(f"input `{name}` has not the shape [rows] or [rows, 1], with one row at least")
     if not isinstance(data, list):

@@ -17,7 +17,7 @@ import pytest
 from mlspec.backends import processes
 from mlspec.backends.deploys.local import Local
 from mlspec.backends.port import BackendError, ModelVersion, Place
-from mlspec.ir.service import Probe, Service
+from mlspec.ir.service import Computed, Probe, Service
 from mlspec.ir.workflow import Secret
 
 joblib = pytest.importorskip("joblib", reason="scikit-learn is not installed")
@@ -300,3 +300,22 @@ def test_what_is_rendered_is_what_the_server_is_told_and_secrets_reach_it_throug
 def test_a_secret_that_is_not_here_is_refused(secret, project, model_files):
     with pytest.raises(BackendError, match="secret `INSIDE`"):
         local(project).apply(service(free_port(), secrets=(("INSIDE", secret),)), registered(model_files))
+
+
+def test_features_on_request_are_computed_by_the_server(project, model_files):
+    """A request carries what they are computed from, not the features themselves."""
+    legs = Computed("distance", "int64", '"legs" * 100', (("legs", "int64"),))
+    port = free_port()
+    outputs = local(project).apply(service(port, computed=(legs,)), registered(model_files)).outputs
+    stored = inputs(distance=None)
+    status, answer = ask(port, INFER, {"inputs": [*stored, tensor("legs", "INT64", [3, 4])]})
+    assert (status, answer["outputs"][0]["data"]) == (200, [300.0, 400.0])
+    _, described = ask(port, "/v2/models/late_flights")
+    assert [i["name"] for i in described["inputs"]] == ["carrier", "night", "delay", "legs"]
+    status, answer = ask(port, INFER, {"inputs": inputs()})
+    assert status == 400
+    assert "`distance` is not a feature" in answer["error"]
+    status, answer = ask(port, INFER, {"inputs": [*stored, tensor("legs", "INT64", [1, 2**62])]})
+    assert status == 400
+    assert "computed from the request" in answer["error"]
+    local(project).destroy(outputs)

@@ -6,7 +6,7 @@ contract and the schema of a request in the folder that `MLSPEC_CONTRACT` names.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -125,6 +125,7 @@ class _Objects:
         self._contract = {
             "contract.json": _schema(service.contract),
             "request.json": _schema(service.request),
+            **_computed(service),
         }
         self._contract_digest = digest(self._contract)
 
@@ -231,6 +232,18 @@ class _Objects:
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
         }
         return self._object("autoscaling/v2", "HorizontalPodAutoscaler", {"spec": spec})
+
+
+def _computed(service: Service) -> dict[str, str]:
+    """What an image needs to compute features from a request as training did; nothing where none is computed."""
+    if not service.computed:
+        return {}
+    return {
+        "computed.json": json.dumps(
+            {"features": [asdict(one) for one in service.computed]}, indent=2, ensure_ascii=False
+        )
+        + "\n"
+    }
 
 
 def _schema(fields: tuple[tuple[str, str], ...]) -> str:

@@ -28,8 +28,8 @@ class Local(DeployTarget):
 
     A bundle is a folder `deployments/<environment>/<name>` of the private folder, with `service.json` (what the
     deployment says), `version.json` (where the model version lies), `server.pid` and `server.log`. A new version is
-    loaded in `next` below it, beside the running one, which ends only when the new one has loaded. Requests carry all
-    features of the contract: nothing is looked up in an online store. Values of secrets are read from the environment
+    loaded in `next` below it, beside the running one, which ends only when the new one has loaded. Requests carry the
+    stored features of the contract, for nothing is looked up in an online store, and what the others are computed from. Values of secrets are read from the environment
     of whoever applies and are written nowhere; a changed secret takes effect with the next change of the deployment.
     """
 
@@ -62,7 +62,7 @@ class Local(DeployTarget):
         processes.stop(bundle / "server.pid")
         self._await(bundle, outputs)
         _take_over(bundle)
-        note = f"`{service.name}` answers on {outputs['url']}; a request carries every feature of the contract"
+        note = f"`{service.name}` answers on {outputs['url']}; a request carries every stored feature of the contract"
         return Outcome(outputs, (note,))
 
     def observe(self, outputs: Mapping[str, Any]) -> bool:
@@ -143,6 +143,7 @@ def _described(service: Service) -> Json:
         "port": service.port,
         "contract": _fields(service.contract),
         "request": _fields(service.request),
+        "computed": [asdict(one) for one in service.computed],
         "liveness": _probe(service.liveness),
         "readiness": _probe(service.readiness),
         "env": dict(service.env),
