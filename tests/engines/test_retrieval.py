@@ -34,6 +34,14 @@ DOCUMENTS = [
 SET_COLUMNS = ["spending__orders", "spending__shops", "spending__spent", "last_order__amount", "asked__twice"]
 
 
+def write_orders(root):
+    chosen = random.Random(7)
+    orders = [(c, Decimal(chosen.randrange(1, 9999)) / 100, f"s{m % 4}", T0 + dt.timedelta(minutes=m * 7 + c))
+              for m in range(200) for c in (1, 2, 3)]  # fmt: skip
+    write_csv(root / "orders.csv", ("customer", "amount", "shop", "at"), orders)
+    (root / "orders.json").write_text(json.dumps([[c, str(a), s, t.isoformat()] for c, a, s, t in orders]))
+
+
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def root(tmp_path_factory, request):
     root = tmp_path_factory.mktemp("shop")
@@ -41,13 +49,9 @@ def root(tmp_path_factory, request):
     if request.param == "postgres":
         server = postgres()
         where = {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"retrieval_{os.getpid()}"))}}
-    chosen = random.Random(7)
-    orders = [(c, Decimal(chosen.randrange(1, 9999)) / 100, f"s{m % 4}", T0 + dt.timedelta(minutes=m * 7 + c))
-              for m in range(200) for c in (1, 2, 3)]  # fmt: skip
-    write_csv(root / "orders.csv", ("customer", "amount", "shop", "at"), orders)
+    write_orders(root)
     _, _, applied = apply(write_project(root, DOCUMENTS, **where))
     assert applied.ok, applied.failed
-    (root / "orders.json").write_text(json.dumps([[c, str(a), s, t.isoformat()] for c, a, s, t in orders]))
     return root
 
 

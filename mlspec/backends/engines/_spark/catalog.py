@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,9 @@ class SparkCatalog(Catalog):
         runs = note["runs"][:last] if note else []
         return tuple(CheckRun(r["at"], tuple(map(as_result, r["results"]))) for r in runs)
 
+    def certificate(self, version: str) -> Mapping[str, Any] | None:
+        return self.line.notes.all("certificate").get(version)
+
     def _key(self, what: str) -> str:
         return f"{self.names.environment}__{what}".replace(".", "__")
 
@@ -56,6 +59,9 @@ class SparkCatalog(Catalog):
         self.line.forget(version)
         self.line.shelf.sweep(version, note)
 
+    def certify(self, version: str, certificate: Mapping[str, Any]) -> None:
+        self.line.notes.put("certificate", version, certificate)
+
     def forget(self, version: str) -> None:
         self.line.notes.erase("version", version)
         self.line.forget(version)
@@ -63,6 +69,7 @@ class SparkCatalog(Catalog):
     def discard(self, version: str) -> None:
         self.line.made.pop(version, None)
         self.forget(version)
+        self.line.notes.erase("certificate", version)
         self.line.shelf.sweep(version, None)
 
     def point(self, address: Address, version: str) -> None:

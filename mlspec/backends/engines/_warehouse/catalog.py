@@ -113,17 +113,21 @@ class Catalog:
     def forget(self, version: str) -> None:
         """Note that a version is not whole."""
         self.line.run(delete(table(self.names.data, "_versions"), version=version))
-        self.line.run(delete(table(self.names.data, "_certificates"), version=version))
 
     def certify(self, version: str, certificate: Mapping[str, Any]) -> None:
-        """Keep the certificate of a version."""
+        """Keep the certificate of a version, before it is recorded."""
+        self._uncertify(version)
         row = (version, json.dumps(certificate))
         self.line.run(insert(table(self.names.data, "_certificates"), tuple(_TABLES["_certificates"]), [row]))
+
+    def _uncertify(self, version: str) -> None:
+        self.line.run(delete(table(self.names.data, "_certificates"), version=version))
 
     def discard(self, version: str) -> None:
         """Remove what is left of a version."""
         self.forget(version)
         Ledger(self.line, self.names).discard(version)
+        self._uncertify(version)
         keep = self.line.kept(self.names.data).get(self.names.fitting(version))
         if keep is not None:
             self.line.run(drop(keep, self.names.version(version)))

@@ -1,6 +1,8 @@
 """What is counted of a dataset when it is built: one pass over its rows, and one over the times of each source."""
 
+import datetime as dt
 from collections.abc import Mapping
+from time import time as clock
 from typing import Any
 
 from sqlglot import exp, parse_one
@@ -27,8 +29,9 @@ def certified(
     if relation.as_of and relation.as_of.masked:
         time["labels_masked"] = counted[_MASKED] or 0
     sources = {a: {**said, **_reach(line, kept, dict(claims.events), a)} for a, said in about["sources"].items()}
+    now = dt.datetime.fromtimestamp(int(clock()), dt.UTC)
     return {
-        **about, "built_at": counted[_NOW], "engine": dict(engine), "rows": {"asked": rows, "answered": rows},
+        **about, "built_at": plain(now), "engine": dict(engine), "rows": {"asked": rows, "answered": rows},
         "columns": columns, "sources": sources, "time": time,
     }  # fmt: skip
 
@@ -37,14 +40,14 @@ def _missing(number: int, rows: int) -> dict[str, Any]:
     return {"missing": number, "missing_share": round(number / rows, 6) if rows else 0.0}
 
 
-_NOW, _FIRST, _LAST, _MASKED = "__now", "__first", "__last", "__masked"
+_FIRST, _LAST, _MASKED = "__first", "__last", "__masked"
 
 
 def _counted(line: Line, relation: Relation, made: exp.Table) -> dict[str, Any]:
     """Values of each column that are there, the bounds of time, rows by part, labels that were masked: in one pass."""
     wanted: dict[str, exp.Expr] = {c.name: exp.Count(this=column(c.name)) for c in relation.columns}
     time = column(relation.timing.event_time)
-    wanted |= {_NOW: exp.CurrentTimestamp(), _FIRST: exp.Min(this=time), _LAST: exp.Max(this=time.copy())}
+    wanted |= {_FIRST: exp.Min(this=time), _LAST: exp.Max(this=time.copy())}
     part = next((n for n, role in relation.roles if role == "split"), "")
     if part:
         wanted |= {f"__{p}": _rows_where(exp.EQ(this=column(part), expression=exp.Literal.string(p))) for p in _PARTS}

@@ -228,16 +228,16 @@ class Warehouse(SqlEngine):
                 if not self.traits.transactions:
                     catalog.discard(version)
                 raise
-            catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
             if claims is not None:
                 kept, engine = self.names.versions(physical), {"type": self.name, "version": self._release(line)}
                 catalog.certify(version, certified(line, claims, relation, size.rows, kept, engine))
+            catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
         return size
 
     @explained
     def certificate(self, version: str) -> Mapping[str, Any] | None:
         line = self.line(write=False)
-        return Catalog(line, self.names).certificate(version) if line else None
+        return self.catalog(line).certificate(version) if line else None
 
     @property
     def name(self) -> str:
