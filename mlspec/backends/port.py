@@ -13,7 +13,7 @@ from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
-from mlspec.ir.workflow import DatasetStep, RegisterStep, Workflow
+from mlspec.ir.workflow import DatasetStep, Workflow
 
 
 class Capability(StrEnum):
@@ -166,15 +166,8 @@ class SqlEngine(Backend):
         """The digest of what a table holds that somebody else keeps, in any order of rows; empty if it is not there."""
 
     @abstractmethod
-    def build(
-        self,
-        address: Address,
-        relation: Relation,
-        physical: Physical,
-        *,
-        anew: bool = False,
-        claims: Claims | None = None,
-    ) -> Size:
+    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False,
+              claims: Claims | None = None) -> Size:  # fmt: skip
         """Make this version, in one transaction, asserting what the relation promises; done already is done.
 
         With `anew` it is made again though it is there. With `claims` its certificate is kept beside it.
@@ -403,11 +396,3 @@ class StateStore(Backend):
     @abstractmethod
     def holder(self) -> LockInfo | None:
         """Who holds the lock now."""
-
-
-def needed_register(workflow: Workflow) -> RegisterStep:
-    """The register step of a workflow that makes a model."""
-    step = workflow.register
-    if step is None:
-        raise BackendError(f"workflow `{workflow.name}` registers no model")
-    return step

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlspec.backends.cluster import object_name, quantity
 from mlspec.backends.deploys.kubernetes import Kubernetes
 from mlspec.backends.port import BackendError, Capability, ModelVersion, Place
-from mlspec.ir.service import Autoscale, Probe, Rollout, Service
+from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
 from mlspec.ir.workflow import Resources, Secret
 
 DIGEST = "0123456789abcdef0123456789abcdef"
@@ -128,6 +128,7 @@ def test_every_field_reaches_a_manifest(target):
     other = {
         "name": "later", "model": "m", "version": OTHER, "image": "i", "port": 1, "replicas": 9, "autoscale": Autoscale(1, 2, 3),
         "env": (("A", "b"),), "secrets": (), "contract": (("distance", "int32"),), "request": (), "labels": (),
+        "computed": (Computed("distance", "int64", "legs * 100", (("legs", "int64"),)),),
     }  # fmt: skip
     parts = {
         "resources": {"cpu": "1m", "memory": "1Mi", "gpu": 2, "cpu_limit": "9", "memory_limit": "9Gi"},

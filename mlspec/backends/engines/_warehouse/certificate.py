@@ -69,3 +69,8 @@ def _reach(line: Line, kept: Mapping[str, exp.Table], events: Mapping[str, str],
     newest: list[exp.Expr] = [exp.Max(this=column(events[address]))] if events[address] else []
     found = line.ask(exp.select(exp.Count(this=exp.Star()), *newest).from_(kept[address])).rows[0]
     return {"rows": int(found[0])} | ({"newest": plain(found[1])} if newest else {})
+
+
+def release_of(line: Line) -> str:
+    """The version of the engine, in its own words."""
+    return str(line.fetch("SELECT version()").rows[0][0])

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, TypeVar
 from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts, files
+from mlspec.backends.engines._warehouse.answered import retrieved
 from mlspec.backends.engines._warehouse.catalog import Catalog
-from mlspec.backends.engines._warehouse.certificate import certified
+from mlspec.backends.engines._warehouse.certificate import certified, release_of
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
-from mlspec.backends.engines._warehouse.numbered import in_order, numbered
 from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, batches, told
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
@@ -43,7 +43,6 @@ from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
-from mlspec.ir.spine import NUMBER, SPINE
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
 from mlspec.ir.sql.problem import SqlProblems
@@ -204,15 +203,8 @@ class Warehouse(SqlEngine):
         return self.fingerprint(line, exp.to_table(table, dialect=DIALECT)) if line else ""
 
     @explained
-    def build(
-        self,
-        address: Address,
-        relation: Relation,
-        physical: Physical,
-        *,
-        anew: bool = False,
-        claims: Claims | None = None,
-    ) -> Size:
+    def build(self, address: Address, relation: Relation, physical: Physical, *, anew: bool = False,
+              claims: Claims | None = None) -> Size:  # fmt: skip
         if relation.partitions is not None:
             return self.refresh(address, relation, physical, Wanted(anew=anew), lambda _: None).size
         line, catalog = self.writing(outside=relation.scan is not None and not relation.scan.inside)
@@ -229,7 +221,7 @@ class Warehouse(SqlEngine):
                     catalog.discard(version)
                 raise
             if claims is not None:
-                kept, engine = self.names.versions(physical), {"type": self.name, "version": self._release(line)}
+                kept, engine = self.names.versions(physical), {"type": self.name, "version": release_of(line)}
                 catalog.certify(version, certified(line, claims, relation, size.rows, kept, engine))
             catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
         return size
@@ -246,10 +238,7 @@ class Warehouse(SqlEngine):
 
     @explained
     def release(self) -> str:
-        return self._release(self.reading())
-
-    def _release(self, line: Line) -> str:
-        return str(line.fetch("SELECT version()").rows[0][0])
+        return release_of(self.reading())
 
     def _made(self, line: Line, address: Address, relation: Relation, physical: Physical) -> Size:
         """The rows of a version, as many and as much their own as the relation promises."""
@@ -385,16 +374,7 @@ class Warehouse(SqlEngine):
 
     @explained
     def retrieve(self, asked: Relation, physical: Physical, spine: Any = None) -> Any:
-        line, names = self.reading(), self.names.versions(physical)
-        if spine is None:
-            found = line.arrow(typed(asked, substituted(formulate(asked, self.traits), names)))
-            assert asked.as_of is not None  # noqa: S101 - what is asked is a join
-            asserts.spine(line, asserts.ASKED, substituted(parsed_query(asked.as_of.spine), names), found.num_rows)
-            return found
-        with line.loaded(numbered(spine)) as loaded:
-            tree = typed(asked, substituted(formulate(asked, self.traits), {**names, SPINE: loaded}))
-            found = line.arrow(tree.order_by(exp.column(NUMBER, quoted=True)))
-        return in_order(found, spine.num_rows)
+        return retrieved(self.reading(), self.traits, asked, self.names.versions(physical), spine)
 
     @explained
     def export(self, version: str, path: Path, format: str) -> int:  # noqa: A002
