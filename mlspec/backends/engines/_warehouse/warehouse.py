@@ -221,7 +221,10 @@ class Warehouse(SqlEngine):
                     catalog.discard(version)
                 raise
             if claims is not None:
-                kept, engine = self.names.versions(physical), {"type": self.name, "version": release_of(line)}
+                kept, engine = (
+                    self.names.versions(physical),
+                    {"type": type(self).__module__.rpartition(".")[2], "version": release_of(line)},
+                )
                 catalog.certify(version, certified(line, claims, relation, size.rows, kept, engine))
             catalog.record(str(address), version, size, [physical[a] for a in relation.reads if a in physical])
         return size
@@ -230,11 +233,6 @@ class Warehouse(SqlEngine):
     def certificate(self, version: str) -> Mapping[str, Any] | None:
         line = self.line(write=False)
         return self.catalog(line).certificate(version) if line else None
-
-    @property
-    def name(self) -> str:
-        """What the project calls this engine."""
-        return type(self).__module__.rpartition(".")[2]
 
     @explained
     def release(self) -> str:
