@@ -104,7 +104,11 @@ class Questions(ABC):
         return verified(found, claims, size.rows if size else None, engine)
 
     def _dataset(self, text: str) -> Address:
-        known = {str(r.address): r.address for r in self.compiled.desired if r.address.kind == "dataset"}
+        known = {
+            str(r.address): r.address
+            for r in self.compiled.desired
+            if r.address.kind == "dataset" and not r.address.part
+        }
         known |= {a.name: a for a in known.values()}
         if text not in known:
             raise problem("unknown-address", f"there is no dataset `{text}`", help=known_names(text, known, "dataset"))

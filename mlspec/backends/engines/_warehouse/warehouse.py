@@ -6,7 +6,7 @@ what its driver raises. docs/add-a-backend.md walks through one.
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -19,6 +19,7 @@ from mlspec.backends.engines._warehouse.answered import retrieved
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.certificate import certified, release_of
 from mlspec.backends.engines._warehouse.line import Line
+from mlspec.backends.engines._warehouse.meant import queries_of, unaddressed
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, batches, told
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
@@ -167,9 +168,9 @@ class Warehouse(SqlEngine):
 
     def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
         found: dict[str, str] = {}
-        for tree in _asked(body, self.traits) if self.traits.dialect != DIALECT else ():
+        for tree in queries_of(body, self.traits) if self.traits.dialect != DIALECT else ():
             try:
-                written(_unaddressed(tree), self.traits)
+                written(unaddressed(tree), self.traits)
             except Unspoken as error:
                 found[str(error)] = error.help
         return tuple(found.items())
@@ -383,21 +384,3 @@ class Warehouse(SqlEngine):
 def _masked(names: Sequence[str], row: tuple[Any, ...], hidden: Sequence[str]) -> tuple[Any, ...]:
     """A row for people, without values of columns that are personal."""
     return tuple("***" if n in hidden and v is not None else v for n, v in zip(names, row, strict=True))
-
-
-def _asked(body: Relation | Check, traits: Traits) -> Iterator[exp.Expr]:
-    """Every query that a body means."""
-    if isinstance(body, Relation):
-        yield typed(body, formulate(body, traits))
-        texts = [body.as_of.spine] if body.as_of else []
-    else:
-        texts = [text for e in body.expectations for text in (e.query, e.sample)]
-    yield from (parsed_query(text) for text in texts if text)
-
-
-def _unaddressed(tree: exp.Expr) -> exp.Expr:
-    """With a short name in the place of each address, as what is kept has one."""
-    for node in tree.find_all(exp.Table):
-        if "." in node.name:
-            node.set("this", exp.to_identifier("version", quoted=True))
-    return tree
