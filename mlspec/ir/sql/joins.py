@@ -30,12 +30,13 @@ def so_far(windows: Windows, aggregates: Sequence[Aggregate], questions: str) ->
 
 def by_frames(windows: Windows, span: Span, aggregates: Sequence[Aggregate], questions: str) -> Answer:
     """Functions over a frame of the stream that is as long as the window; each event is known as it happens."""
-    length: exp.Expr = exp.Sub(this=column("__at"), expression=exp.paren(span.oldest(column(ASKED))))
     inclusive = windows.boundary is Boundary.INCLUSIVE
-    if inclusive:
-        length = exp.Sub(this=length, expression=number(1))
+    length: exp.Expr = number(span.window - inclusive)
+    if span.hop:
+        moved = exp.Sub(this=column("__at"), expression=exp.paren(span.oldest(column(ASKED))))
+        length = exp.func("COALESCE", exp.Sub(this=moved, expression=number(int(inclusive))), number(0))
     frame = exp.WindowSpec(
-        kind="RANGE", start=exp.func("COALESCE", length, number(0)), start_side="PRECEDING",
+        kind="RANGE", start=length, start_side="PRECEDING",
         end="CURRENT ROW" if inclusive else number(1), end_side=None if inclusive else "PRECEDING",
     )  # fmt: skip
     return _along(windows, aggregates, questions, (column("__us"), span.newest(column(ASKED))), frame)
