@@ -14,6 +14,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.ahead import looks_ahead
 from mlspec.ir.sql.canon import shape
+from mlspec.ir.sql.decimals import METADATA
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.explicit import explicit
 from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
@@ -52,7 +53,7 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
     try:
         refuse(*columns_of(tree, tables), *unnamed(tree))
         qualified = qualify(tree.copy(), schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
-        typed = annotate_types(qualified, schema=schema, dialect=DIALECT)
+        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
     scope = build_scope(typed)
@@ -104,7 +105,7 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
     select = exp.select(exp.alias_(tree.copy(), "value", quoted=True)).from_("t")
     try:
         qualified = qualify(select, schema=schema, dialect=DIALECT, quote_identifiers=True)
-        typed = annotate_types(qualified, schema=schema, dialect=DIALECT)
+        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
     wrong = list(types(typed))

@@ -17,6 +17,7 @@ from mlspec.kinds._datasets.parts import HashSplit, Labels, Sample, Split, TimeR
 from mlspec.language.scope import Scope
 
 TIME = "event_time"
+_OF_ONE_TEXT = frozenset({"string", "int32", "int64", "decimal", "boolean", "date"})
 _PLAIN = re.compile(r"\s*[A-Za-z_]\w*\s*")
 
 
@@ -86,6 +87,11 @@ def unsound(
         if name not in rows:
             help_ = known_names(name, rows, "column")
             yield scope.error("unknown-column", f"the labels have no column `{name}`", *path, help=help_)
+        elif "columns" in path and rows[name].type.name not in _OF_ONE_TEXT:
+            message = f"`{name}` is `{rows[name].type}`, whose text is not the same on every engine, nor so its hash"
+            yield scope.error(
+                "wrong-type", message, *path, help="hash texts, whole numbers, decimals, booleans or dates"
+            )
     time = rows[asked.time]
     if time.type.name not in TIMES - {"date"}:
         help_ = "a row asks at a moment: cast it to a timestamp"
