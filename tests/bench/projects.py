@@ -116,7 +116,7 @@ def main() -> None:
         assert applied.ok, applied.failed
         return 0
 
-    cost = measured(work, asked.folder / ".mlspec")
+    cost = measured(work, asked.folder / ".mlspec" / "warehouse.duckdb.tmp")
     with Session(asked.folder) as session:
         rows = session.query(DATASET, columns=["id"], limit=0).rows
     print(json.dumps(asdict(cost) | {"rows": len(rows)}))
