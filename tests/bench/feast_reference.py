@@ -73,7 +73,9 @@ def main() -> None:
 
         cost = measured(work)
     names = {f"{view.stem}__{name}": f"{name}{i}" for i, view in enumerate(views) for name in ("v", "x")}
-    found[0].rename(columns={**names, "event_timestamp": "event_time"}).to_parquet(asked.answer)
+    answer = found[0].rename(columns={**names, "event_timestamp": "event_time"})
+    answer["event_time"] = pd.to_datetime(answer["event_time"], utc=True).dt.tz_localize(None)
+    answer.to_parquet(asked.answer, coerce_timestamps="us")
     print(json.dumps(asdict(cost)))
 
 
