@@ -212,6 +212,8 @@ def test_files_are_refused_where_they_are_named(engine, tmp_path):
 
 def test_versions_are_built_checked_and_read(line, tmp_path):
     """The whole life of a project, with what stands in for the engine in the place of its connection."""
+    if line.traits.dialect == "databricks":
+        pytest.skip("a local Spark has Parquet tables, of which no row can be deleted; Databricks has Delta")
     expected = applied(tmp_path / "here", None, "here")
     assert len(expected) == 4
     assert applied(tmp_path / "there", line, line.traits.dialect) == expected
