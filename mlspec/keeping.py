@@ -11,6 +11,7 @@ from mlspec.apply.events import Done, Event, Progress, Started
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.port import CheckResult, StepRun
 from mlspec.base.address import Address
+from mlspec.base.dag import downstream
 from mlspec.base.diag import known_names, problem
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
@@ -18,6 +19,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.plan.change import Action
+from mlspec.plan.select import Selection
 from mlspec.state.model import State
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -57,9 +59,17 @@ class Keeping(Bookkeeping):
     def compiled(self) -> Compiled:
         """The project, compiled once."""
 
-    def refresh(self, address: str | None = None, *, on_event: Callable[[Event], None]) -> tuple[Ran, ...]:
-        """Build the partitions that are due, of one table or of all, on what was applied; then run its checks."""
-        addresses = (self.partitioned(address),) if address else self.in_partitions()
+    @abstractmethod
+    def selection(self, select: Sequence[str], exclude: Sequence[str]) -> Selection:
+        """What selectors ask for."""
+
+    def refresh(self, address: str | None = None, *, select: Sequence[str] = (), exclude: Sequence[str] = (),
+                on_event: Callable[[Event], None]) -> tuple[Ran, ...]:  # fmt: skip
+        """Build the partitions that are due, of one table or of all selected, on what was applied; then run its checks."""
+        addresses = (self.partitioned(address),) if address else self._selected(select, exclude)
+        if not addresses and (select or exclude):
+            help_ = "`mlspec run --checks` runs the checks of what is selected; a model is run by its name"
+            raise problem("nothing-to-run", "nothing of what was selected is kept in partitions", help=help_)
         if not addresses:
             help_ = "name a model, or run all checks with `--checks`"
             raise problem("nothing-to-run", "nothing is named, and nothing is kept in partitions", help=help_)
@@ -95,6 +105,13 @@ class Keeping(Bookkeeping):
     def in_partitions(self) -> tuple[Address, ...]:
         """The addresses of all tables in partitions, each after those that it reads."""
         return tuple(r.address for r in self.compiled.desired if isinstance(r.body, Relation) and r.body.partitions)
+
+    def _selected(self, select: Sequence[str], exclude: Sequence[str]) -> tuple[Address, ...]:
+        """The tables in partitions that are selected; what is excluded takes with it what is built of it."""
+        asked = self.selection(select, exclude)
+        parents = {r.address: r.parents for r in self.compiled.desired}
+        left = downstream(parents, asked.exclude)
+        return tuple(a for a in self.in_partitions() if asked.holds(a) and a not in left)
 
     def due(self, addresses: Sequence[Address], wanted: Wanted) -> tuple[Brought, ...]:
         """The partitions that would be built. Writes nothing."""

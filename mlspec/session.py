@@ -18,6 +18,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
+from mlspec.choosing import needs_state, selection
 from mlspec.compile.gather import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
@@ -35,6 +36,7 @@ from mlspec.plan.change import Action, Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
 from mlspec.plan.schema import plan_schema, state_schema
+from mlspec.plan.select import Selection
 from mlspec.questions import Questions
 from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
@@ -147,15 +149,17 @@ class Session(Keeping, Questions):
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
 
     def plan(
-        self, *, select: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False, refresh: bool = True
-    ) -> Planned:
+        self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False,
+        refresh: bool = True,
+    ) -> Planned:  # fmt: skip
         """What would change. Writes nothing."""
         compiled = self.compiled
         refuse_unsupported(self.compiled, self.backends)
         state, _ = self.recorded()
-        again = self._chosen(replace, state)
+        again = selection(compiled, state, replace, ()).select or frozenset()
         refuse_retraining(compiled.desired, again)
-        wish = Wish(self._chosen(select, state), again, destroy)
+        asked = selection(compiled, state, select, exclude)
+        wish = Wish(asked.select, asked.exclude, again, destroy)
         plan = make_plan(
             compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
         )
@@ -216,17 +220,21 @@ class Session(Keeping, Questions):
         finally:
             store.unlock(lock.id)
 
-    def render(self, select: Sequence[str] = ()) -> Mapping[str, str]:
+    def render(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Mapping[str, str]:
         """Every artifact of every backend, by path."""
         refuse_unsupported(self.compiled, self.backends)
-        chosen = self._chosen(select, None)
-        return self._render(chosen or set(self.compiled.desired.resources))
+        asked = self.selection(select, exclude)
+        return self._render({a for a in self.compiled.desired.resources if asked.holds(a)})
 
-    def show(self, address: str | None = None, last: int = 5) -> Any:
+    def show(
+        self, address: str | None = None, last: int = 5, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
+    ) -> Any:
         """All resources in short, or one in full, with as many of the last runs of its checks."""
         state, _ = self.recorded()
         if address is None:
-            return show.listing(self.compiled, state)
+            asked = selection(self.compiled, state, select, exclude)
+            lines = show.listing(self.compiled, state)
+            return [line for line in lines if asked.holds(Address.parse(line["address"]))]
         wanted = self._address(address, state)
         checked = wanted.kind in {"source", "feature_view"}
         checks = self.backends.engine.results(str(wanted.whole), last) if checked else ()
@@ -285,13 +293,20 @@ class Session(Keeping, Questions):
             help="models, and sources and feature views with checks, can be run",
         )
 
-    def run_checks(self, address: str | None = None) -> tuple[Ran, ...]:
-        """Run the checks of one thing, or of all that has some, on what was applied."""
+    def run_checks(
+        self, address: str | None = None, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
+    ) -> tuple[Ran, ...]:
+        """Run the checks of one thing, or of all that was selected and has some, on what was applied."""
         chosen = self._address(address, None).whole if address else None
-        bodies = [(r.address.whole, r.body) for r in self.compiled.desired if isinstance(r.body, Check)]
+        asked = self.selection(select, exclude)
+        bodies = [
+            (r.address.whole, r.body)
+            for r in self.compiled.desired
+            if isinstance(r.body, Check) and asked.holds(r.address)
+        ]
         found = [(a, b) for a, b in bodies if b.expectations and chosen in {None, a}]
         if not found:
-            what = f"`{address}`" if address else "the project"
+            what = f"`{address}`" if address else "what was selected" if select or exclude else "the project"
             raise problem(
                 "nothing-to-run", f"{what} has no checks", help="sources and feature views can have `checks:`"
             )
@@ -351,10 +366,10 @@ class Session(Keeping, Questions):
             )
         return known[text]
 
-    def _chosen(self, texts: Sequence[str], state: State | None) -> frozenset[Address]:
-        chosen = {self._address(t, state) for t in texts}
-        recorded = state.records if state else {}
-        return frozenset(a for a in (*self.compiled.desired.resources, *recorded) if a in chosen or a.whole in chosen)
+    def selection(self, select: Sequence[str], exclude: Sequence[str]) -> Selection:
+        """What selectors ask for; the state is read only where they ask for it."""
+        state = self.recorded()[0] if needs_state((*select, *exclude)) else None
+        return selection(self.compiled, state, select, exclude)
 
     def _render(self, addresses: Any) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", help="a plan saved by `mlspec plan -o FILE`; it is applied without asking"
     )
-    add_select(parser, "only this, and what it needs")
+    add_select(parser, "only this, and what it needs", "neither this, nor what depends on it")
     parser.add_argument(
         "--replace",
         action="append",
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load or make the plan, and carry it out."""
-    if args.file and (args.select or args.replace or args.no_refresh):
+    if args.file and (args.select or args.exclude or args.replace or args.no_refresh):
         raise problem(
             "saved-plan",
             f"`{args.file}` is a saved plan: what it does is decided",
@@ -49,5 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if args.file:
             planned = session.load(Path(args.file))
         else:
-            planned = session.plan(select=args.select, replace=args.replace, refresh=not args.no_refresh)
+            planned = session.plan(
+                select=args.select, exclude=args.exclude, replace=args.replace, refresh=not args.no_refresh
+            )
         return carry_out(session, planned, args, ask=not args.file)

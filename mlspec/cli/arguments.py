@@ -109,9 +109,18 @@ def add_format(parser: argparse.ArgumentParser, *more: str) -> None:
     )
 
 
-def add_select(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--select`, with what it means for this verb."""
-    parser.add_argument("--select", action="append", default=[], metavar="ADDR", help=f"{what}; repeatable")
+def add_select(parser: argparse.ArgumentParser, what: str, but: str = "not this") -> None:
+    """`--select` and `--exclude`, with what they mean for this verb."""
+    parser.add_argument(
+        "--select",
+        "--target",
+        action="append",
+        default=[],
+        metavar="SELECTOR",
+        help=f"{what}: `kind.name`, `name`, `kind.user_*`, `tag:`, `owner:`, `kind:`, `state:`,\n"
+        "`+x` with what it needs, `x+` with what needs it, `a,b` both at once; repeatable",
+    )
+    parser.add_argument("--exclude", action="append", default=[], metavar="SELECTOR", help=f"{but}; repeatable")
 
 
 def all_variables(args: argparse.Namespace) -> Sequence[tuple[str, str]]:

@@ -14,7 +14,7 @@ EXAMPLES = """\
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to delete."""
-    add_select(parser, "only this, and what depends on it")
+    add_select(parser, "only this, and what depends on it", "neither this, nor what it needs")
     add_options(parser)
     add_format(parser)
 
@@ -22,5 +22,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan to delete, and carry it out."""
     with open_session(args) as session:
-        planned = session.plan(select=args.select, destroy=True)
+        planned = session.plan(select=args.select, exclude=args.exclude, destroy=True)
         return carry_out(session, planned, args, ask=True)

@@ -15,6 +15,8 @@ EXAMPLES = """\
   mlspec plan                                   what `mlspec apply` would do
   mlspec plan -e prod -o prod.plan              save it; `mlspec apply prod.plan` does exactly this
   mlspec plan --select dataset.flight_delay     only this, and what it needs
+  mlspec plan --select tag:fraud --exclude kind:model+
+                                                what has the tag, but no model and nothing that needs one
   mlspec plan --detailed-exitcode               0 nothing to do, 2 changes, 1 error
   mlspec plan --format markdown                 for a comment on a pull request
 """
@@ -23,7 +25,7 @@ EXAMPLES = """\
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to plan, and how to show it."""
     parser.add_argument("-o", "--out", metavar="FILE", help="save the plan for `mlspec apply FILE`")
-    add_select(parser, "only this, and what it needs")
+    add_select(parser, "only this, and what it needs", "neither this, nor what depends on it")
     parser.add_argument(
         "--replace",
         action="append",
@@ -46,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Plan, save it if asked to, and show it."""
     with open_session(args) as session:
         planned = session.plan(
-            select=args.select, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
-        )
+            select=args.select, exclude=args.exclude, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
+        )  # fmt: skip
         if args.out:
             session.save(planned, Path(args.out))
     from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render, and print or write."""
     with open_session(args) as session:
-        artifacts = session.render(args.select)
+        artifacts = session.render(args.select, args.exclude)
     screen = results(args.no_color)
     if args.out:
         write_below(Path(args.out), artifacts)

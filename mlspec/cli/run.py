@@ -2,7 +2,8 @@
 
 import argparse
 
-from mlspec.cli.arguments import add_format
+from mlspec.base.diag import problem
+from mlspec.cli.arguments import add_format, add_select
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import progress, results
@@ -13,6 +14,7 @@ EXAMPLES = """\
   mlspec run model.flight_delay   train it; steps whose inputs are unchanged come from the cache
   mlspec run source.flights       its checks; exit 1 when one of severity error fails
   mlspec run --checks             the checks of everything
+  mlspec run --checks --select tag:money
 """
 
 
@@ -25,19 +27,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="`kind.name` of a model, of a feature view in partitions, or of something with checks;\nwithout it, all that is due",
     )
     parser.add_argument("--checks", action="store_true", help="only checks: of ADDRESS, or of the whole project")
+    add_select(parser, "only what is due of this, or with `--checks` its checks")
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run it, tell how it goes, show the results."""
+    if args.address and (args.select or args.exclude):
+        raise problem(
+            "meaningless-option", f"`{args.address}` is one thing: nothing is selected", help="leave out one of them"
+        )
     with open_session(args) as session:
         from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
         with events.Narrator(progress(args.no_color)) as narrator:
             if args.checks:
-                found = session.run_checks(args.address)
+                found = session.run_checks(args.address, select=args.select, exclude=args.exclude)
             elif args.address is None:
-                found = session.refresh(on_event=narrator)
+                found = session.refresh(select=args.select, exclude=args.exclude, on_event=narrator)
             else:
                 found = (session.run(args.address, on_event=narrator),)
     screen = results(args.no_color)

@@ -140,7 +140,9 @@ class Plan:
     notes: tuple[str, ...] = ()
     destroy: bool = False
     skipped: tuple[str, ...] = ()
-    """Addresses that would change too, but were not selected."""
+    """Addresses that would change too, but were not selected, or were excluded."""
+    excluded: tuple[str, ...] = ()
+    """Those of them that were excluded, or cannot be without what is."""
 
     @property
     def empty(self) -> bool:

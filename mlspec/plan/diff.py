@@ -1,10 +1,10 @@
 """Desired state against what is recorded and what is there: a plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mlspec.base.address import Address
-from mlspec.base.dag import downstream, in_order, upstream
+from mlspec.base.dag import in_order
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource, column_digests, physical_name
@@ -13,6 +13,8 @@ from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, ColumnChange, Consequence, Estimate, Impact, Plan
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
+from mlspec.plan.scope import kept_of
+from mlspec.plan.select import Selection
 from mlspec.state.model import Record, State
 
 
@@ -34,10 +36,9 @@ class Reality:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Wish(Selection):
     """What was asked on the command line: only these (and what they need), rebuilt though unchanged, or all gone."""
 
-    select: frozenset[Address] = frozenset()
     replace: frozenset[Address] = frozenset()
     destroy: bool = False
 
@@ -52,11 +53,15 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
             found.append(change)
     gone = [_delete(state.records[a]) for a in _children_first(state) if a not in wanted]
     caused = with_causes(tuple(found), desired.resources)
-    changes, skipped = _selected((*caused, *gone), desired, state, wish)
+    every = (*caused, *gone)
+    kept, excluded = kept_of(every, desired, state, wish, destroy=wish.destroy)
+    changes = tuple(c for c in every if c.address in kept)
+    skipped = tuple(c for c in every if c.address not in kept)
     return Plan(
         desired.project, desired.environment, state.lineage, state.serial, state.digest, desired.digest, changes,
         len(wanted) - len([c for c in changes if c.action is not Action.DELETE]) - len([s for s in skipped if s.action is not Action.DELETE]),
         destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
+        excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
     )  # fmt: skip
 
 
@@ -64,23 +69,6 @@ def _children_first(state: State) -> tuple[Address, ...]:
     """All recorded addresses, each before those that it depends on; the order of destroying."""
     parents = {a: [p for p in r.parents if p in state.records] for a, r in state.records.items()}
     return tuple(reversed(in_order(parents)))
-
-
-def _selected(
-    changes: Iterable[Change], desired: DesiredState, state: State, wish: Wish
-) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
-    """The changes that were selected, with what they need to be made first; and the others."""
-    changes = tuple(changes)
-    if not wish.select:
-        return changes, ()
-    above = {r.address: r.parents for r in state} | {r.address: r.parents for r in desired}
-    if wish.destroy:
-        kept = downstream(above, wish.select)
-    else:
-        kept = upstream(above, wish.select)
-        deleted = {c.address for c in changes if c.action is Action.DELETE}
-        kept -= deleted - wish.select
-    return tuple(c for c in changes if c.address in kept), tuple(c for c in changes if c.address not in kept)
 
 
 def _delete(record: Record) -> Change:

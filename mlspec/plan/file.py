@@ -54,6 +54,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         ],
         "notes": list(plan.notes),
         "skipped": list(plan.skipped),
+        "excluded": list(plan.excluded),
     }
 
 
@@ -92,7 +93,7 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         tuple(_read_change(c) for c in data["changes"]), data["unchanged"],
         tuple(Review(r["team"], r["role"], tuple(r["reviewers"]), tuple(r["addresses"])) for r in data["reviews"]),
         tuple(Verdict(v["policy"], v["enforce"], v["address"], v["message"], tuple(v["approvers"])) for v in data["verdicts"]),
-        tuple(data["notes"]), data["destroy"], tuple(data["skipped"]),
+        tuple(data["notes"]), data["destroy"], tuple(data["skipped"]), tuple(data["excluded"]),
     )  # fmt: skip
 
 

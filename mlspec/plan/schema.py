@@ -44,6 +44,7 @@ def plan_schema() -> dict[str, Any]:
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
+        excluded=_list(_TEXT),
     )  # fmt: skip
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 

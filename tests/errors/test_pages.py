@@ -127,8 +127,8 @@ class Run:
         if warnings := session.validate().warnings:
             raise Said(list(warnings))
 
-    def plan(self, session):
-        self.planned = session.plan()
+    def plan(self, session, *select):
+        self.planned = session.plan(select=select)
 
     def apply(self, session):
         result = session.apply(self.planned or session.plan(), on_event=lambda _: None)

@@ -190,12 +190,27 @@ class TestPlan:
     def test_it_passes_on_what_was_asked(self, session, capsys):
         session.answers["plan"] = planned()
         assert (
-            main(["plan", "--select", "a.b", "--select", "c.d", "--replace", "e.f", "--no-refresh", "-o", "x.plan"])
+            main(
+                [
+                    "plan",
+                    "--select",
+                    "a.b",
+                    "--target",
+                    "c.d",
+                    "--exclude",
+                    "tag:x",
+                    "--replace",
+                    "e.f",
+                    "--no-refresh",
+                    "-o",
+                    "x.plan",
+                ]
+            )
             == 0
         )
         assert session.asked("plan") == (
             (),
-            {"select": ["a.b", "c.d"], "replace": ["e.f"], "destroy": False, "refresh": False},
+            {"select": ["a.b", "c.d"], "exclude": ["tag:x"], "replace": ["e.f"], "destroy": False, "refresh": False},
         )
         assert session.asked("save")[0][1] == Path("x.plan")
         out, err = capsys.readouterr()
@@ -292,7 +307,7 @@ class TestApply:
     def test_destroy_plans_to_delete(self, session):
         session.answers |= {"plan": planned(), "apply": applying()}
         assert main(["destroy", "--auto-approve", "--select", "a.b"]) == 0
-        assert session.asked("plan") == ((), {"select": ["a.b"], "destroy": True})
+        assert session.asked("plan") == ((), {"select": ["a.b"], "exclude": [], "destroy": True})
 
 
 class TestOthers:

@@ -136,8 +136,8 @@ def _leads_to(changes: Sequence[Json], look: Look, *, full: bool) -> Iterator[st
 
 def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:
     most = 0 if full else _ADDRESSES
-    if plan["skipped"]:
-        yield f"Not selected: {count(len(plan['skipped']), 'other change')} ({some(plan['skipped'], most)})"
+    for said, addresses in reasons.left_out(plan):
+        yield f"{said}: {count(len(addresses), 'other change')} ({some(addresses, most)})"
     if plan["reviews"]:
         yield "\n".join(_review(r, most) for r in plan["reviews"])
     if plan["verdicts"]:

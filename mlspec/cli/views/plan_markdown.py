@@ -64,8 +64,8 @@ def _folded(text: str) -> str:
 
 
 def _asides(plan: Json) -> Iterator[str]:
-    if plan["skipped"]:
-        yield f"Not selected: {some([f'`{a}`' for a in plan['skipped']], 20)}"
+    for said, addresses in reasons.left_out(plan):
+        yield f"{said}: {some([f'`{a}`' for a in addresses], 20)}"
     if plan["reviews"]:
         yield "\n".join(_review(r) for r in plan["reviews"])
     if plan["verdicts"]:

@@ -122,6 +122,17 @@ def nothing(plan: Json) -> str:
     return "Nothing to destroy." if plan["destroy"] else "No changes. What exists matches the specs."
 
 
+def left_out(plan: Json) -> list[tuple[str, list[str]]]:
+    """What would change too, and why it does not: it was not selected, or excluded."""
+    excluded = list(plan["excluded"])
+    others = [a for a in plan["skipped"] if a not in excluded]
+    return [
+        (said, found)
+        for said, found in (("Excluded, with what depends on it", excluded), ("Not selected", others))
+        if found
+    ]
+
+
 def verdict(found: Json) -> str:
     """``policy `x` forbids `a.b`: message``."""
     verb = {"deny": "forbids", "approve": "wants an approval for", "warn": "warns of"}.get(
