@@ -3,22 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlspec.apply.claims import claims_of
 from mlspec.backends.chosen import Backends
-from mlspec.backends.outside.spine import as_arrow, read_spine, to_load, types_of
 from mlspec.backends.port import Rows
 from mlspec.base.address import Address
 from mlspec.base.diag import known_names, problem
 from mlspec.compile.project import Compiled
-from mlspec.compile.question import question, relation_address, understood
-from mlspec.compile.retrieval import Choice, check_spine, choose, of_numbered, of_query
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.spine import SPINE
 from mlspec.state.model import State
 from mlspec.verify import Verified, verified
+
+if TYPE_CHECKING:  # start-up time: it brings sqlglot
+    from mlspec.compile.retrieval import Choice
 
 
 class Questions(ABC):
@@ -46,6 +46,8 @@ class Questions(ABC):
     def query(self, what: str, *, where: str = "", columns: Sequence[str] = (), at: str = "", keys: Mapping[str, str] | None = None,
               limit: int = 20) -> Rows:  # fmt: skip
         """Rows of what was applied: of a relation, of a SELECT over them, or a feature view's values for keys at a time."""
+        from mlspec.compile.question import question, relation_address  # noqa: PLC0415 - start-up time: it brings sqlglot
+
         asked = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
         if asked.as_of is not None:
             self._as_described((relation_address(self.compiled, what), *map(Address.parse, asked.reads)))
@@ -58,6 +60,9 @@ class Questions(ABC):
         what was applied, a data frame of pandas or polars, an Arrow table or a list of dictionaries. `at` is its column
         with the time at which each row asks, or one moment for all rows.
         """
+        from mlspec.compile.question import understood  # noqa: PLC0415 - start-up time: it brings sqlglot
+        from mlspec.compile.retrieval import check_spine, choose, of_query  # noqa: PLC0415 - start-up time: it brings sqlglot
+
         choice = choose(self.compiled, features)
         self._as_described(choice.needs)
         if isinstance(spine, str) and _is_select(spine):
@@ -68,8 +73,11 @@ class Questions(ABC):
             return self.backends.engine.retrieve(asked, self._live(asked.reads))
         return self._of_rows(choice, spine, at)
 
-    def _of_rows(self, choice: Choice, spine: Any, at: str) -> Any:
+    def _of_rows(self, choice: "Choice", spine: Any, at: str) -> Any:
         """Only what the join needs goes into the engine; what comes back is put beside the rows as they came."""
+        from mlspec.backends.outside.spine import as_arrow, read_spine, to_load, types_of  # noqa: PLC0415 - start-up time: it brings sqlglot
+        from mlspec.compile.retrieval import check_spine, of_numbered  # noqa: PLC0415 - start-up time: it brings sqlglot
+
         needed = {name: kind for name, (kind, _) in choice.needed().items()}
         wanted = {**choice.times(at), **needed}
         rows = read_spine(Path(spine), wanted) if isinstance(spine, str | Path) else as_arrow(spine)

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mlspec import show
 from mlspec.apply.artifacts import rendered
 from mlspec.apply.events import Event, Progress
-from mlspec.apply.run import Applied, apply
 from mlspec.backends.chosen import Backends
 from mlspec.backends.port import Tools
 from mlspec.base.address import Address
@@ -19,7 +18,6 @@ from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.choosing import needs_state, selection
-from mlspec.compile.gather import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.documents.project import find_root
@@ -30,20 +28,21 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
-from mlspec.language.schema import all_schemas, kind_schema
-from mlspec.language.spec import Spec
 from mlspec.plan.change import Action, Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
-from mlspec.plan.schema import plan_schema, state_schema
 from mlspec.plan.select import Selection
 from mlspec.questions import Questions
-from mlspec.starter import write_starter
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
 from mlspec.world import bench, chosen_backends, look_outside, reality, refuse_unsupported, versions_of
 
-KINDS: Registry[Spec] = Registry("mlspec.kinds", Spec)
+if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
+    from mlspec.apply.run import Applied
+    from mlspec.compile.gather import Gathered
+    from mlspec.language.spec import Spec
+
+KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,12 @@ class Session(Keeping, Questions):
         """The backends of the environment."""
         return self._backends or self._open(self.compiled.gathered)
 
-    def _open(self, gathered: Gathered) -> Backends:
+    def _open(self, gathered: "Gathered") -> Backends:
         if self._backends is None:
             self._backends = chosen_backends(gathered, self.root)
         return self._backends
 
-    def _outside(self, gathered: Gathered, address: str, scan: Scan) -> Seen:
+    def _outside(self, gathered: "Gathered", address: str, scan: Scan) -> Seen:
         """What a source reads, looked at while the project is compiled."""
         return look_outside(address, scan, self._open(gathered))
 
@@ -138,6 +137,8 @@ class Session(Keeping, Questions):
     @staticmethod
     def init(folder: Path, template: str = "starter") -> tuple[str, ...]:
         """Write a project to begin with into a new or empty folder; the paths of its files."""
+        from mlspec.starter import write_starter  # noqa: PLC0415 - start-up time
+
         return write_starter(folder, template)
 
     def validate(self) -> Validated:
@@ -196,8 +197,10 @@ class Session(Keeping, Questions):
         return Planned(saved.plan, saved.desired, saved.artifacts)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
-              on_event: Callable[[Event], None]) -> Applied:  # fmt: skip
+              on_event: Callable[[Event], None]) -> "Applied":  # fmt: skip
         """Carry out a plan, under the lock of the state."""
+        from mlspec.apply.run import apply  # noqa: PLC0415 - start-up time: a plan carries out nothing
+
         refuse_unapproved(planned.plan, approved_by)
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
@@ -335,6 +338,9 @@ class Session(Keeping, Questions):
     @staticmethod
     def schema(what: str | None = None) -> dict[str, Any]:
         """The JSON Schema of every document, of a kind, of a `plan` or of a `state`."""
+        from mlspec.language.schema import all_schemas, kind_schema  # noqa: PLC0415 - start-up time
+        from mlspec.plan.schema import plan_schema, state_schema  # noqa: PLC0415 - start-up time
+
         if what == "plan":
             return plan_schema()
         if what == "state":

@@ -2,18 +2,16 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlspec.apply.artifacts import certificates, export
 from mlspec.apply.claims import claims_of
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
-from mlspec.backends.outside.look import look
 from mlspec.backends.port import BackendError, Locked, Place
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems
-from mlspec.compile.gather import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
 from mlspec.ir.check import Check
@@ -26,10 +24,13 @@ from mlspec.plan.change import Estimate
 from mlspec.plan.diff import Reality
 from mlspec.state.model import State
 
+if TYPE_CHECKING:  # start-up time: it brings pydantic, sqlglot and a YAML parser
+    from mlspec.compile.gather import Gathered
+
 PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
 
 
-def chosen_backends(gathered: Gathered, root: Path) -> Backends:
+def chosen_backends(gathered: "Gathered", root: Path) -> Backends:
     """The backends that the environment names, or the embedded ones."""
     document, project = gathered.project.document, gathered.project.spec
     chosen: Any = project.environment(gathered.environment)  # type: ignore[attr-defined]
@@ -46,6 +47,8 @@ def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
     """What a source reads: a table of the warehouse is looked at by its engine, everything else from here."""
     if scan.inside:
         return Seen(snapshot=backends.engine.content(scan.table))
+    from mlspec.backends.outside.look import look  # noqa: PLC0415 - start-up time: it brings sqlglot
+
     return look(address, scan, backends.place)
 
 

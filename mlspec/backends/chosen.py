@@ -8,11 +8,11 @@ from mlspec.backends.port import Backend, DeployTarget, ModelRegistry, PipelineT
 from mlspec.base.diag import Diagnostic, Problems, Span, known_names
 from mlspec.base.registry import Registry, UnknownName
 
-ENGINES = Registry("mlspec.backends.engines", SqlEngine)  # type: ignore[type-abstract]
-PIPELINES = Registry("mlspec.backends.pipelines", PipelineTarget)  # type: ignore[type-abstract]
-DEPLOYS = Registry("mlspec.backends.deploys", DeployTarget)  # type: ignore[type-abstract]
-REGISTRIES = Registry("mlspec.backends.registries", ModelRegistry)  # type: ignore[type-abstract]
-STORES = Registry("mlspec.backends.stores", StateStore)  # type: ignore[type-abstract]
+ENGINES = Registry("mlspec.backends.engines", SqlEngine)
+PIPELINES = Registry("mlspec.backends.pipelines", PipelineTarget)
+DEPLOYS = Registry("mlspec.backends.deploys", DeployTarget)
+REGISTRIES = Registry("mlspec.backends.registries", ModelRegistry)
+STORES = Registry("mlspec.backends.stores", StateStore)
 
 B = TypeVar("B", bound=Backend)
 

@@ -5,7 +5,6 @@ import inspect
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,13 +20,13 @@ class UnknownName(Exception):
 
 @dataclass(frozen=True)
 class Registry(Generic[T]):
-    """The classes of one port, a file each: `package` is the folder, `port` what each of them is.
+    """The classes of one port, a file each: `package` is the folder, `port` what each of them is; a heavy one by its full name.
 
     Another distribution adds to it by an entry point in the group `mlspec.<folder>`, named as the file would be.
     """
 
     package: str
-    port: type[T]
+    port: type[T] | str
 
     def names(self) -> tuple[str, ...]:
         """What the folder holds, by file name, without importing any of it."""
@@ -41,9 +40,9 @@ class Registry(Generic[T]):
     def get(self, name: str) -> type[T]:
         """The class in the file of that name. Raises UnknownName."""
         if name in _modules(self.package):
-            found: type[T] = _only_class(f"{self.package}.{name}", self.port)  # type: ignore[arg-type]
+            found: type[T] = _only_class(f"{self.package}.{name}", _port(self.port))
             return found
-        for point in entry_points(group=self.group):
+        for point in _points(self.group):
             if point.name == name:
                 loaded: type[T] = point.load()
                 return loaded
@@ -58,7 +57,21 @@ def _modules(package: str) -> tuple[str, ...]:
 
 @cache
 def _plugins(group: str) -> tuple[str, ...]:
-    return tuple(sorted(p.name for p in entry_points(group=group)))
+    return tuple(sorted(p.name for p in _points(group)))
+
+
+def _points(group: str) -> Any:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - start-up time: most need no other distribution
+
+    return entry_points(group=group)
+
+
+def _port(port: type | str) -> type:
+    if isinstance(port, type):
+        return port
+    module, _, name = port.rpartition(".")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
 
 
 @cache

@@ -3,38 +3,39 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Report, Span
 from mlspec.base.registry import Registry
-from mlspec.compile.gather import Gathered, gather
-from mlspec.compile.lower import lower
-from mlspec.compile.resolve import Graph, resolve
-from mlspec.documents.document import Path as FieldPath
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
-from mlspec.language.spec import Spec
+
+if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
+    from mlspec.compile.gather import Gathered
+    from mlspec.compile.resolve import Graph
+    from mlspec.documents.document import Path as FieldPath
+    from mlspec.language.spec import Spec
 
 
 @dataclass(frozen=True)
 class Compiled:
     """What the files of a project mean in one environment, and the warnings on the way."""
 
-    gathered: Gathered
-    graph: Graph
+    gathered: "Gathered"
+    graph: "Graph"
     desired: DesiredState
     warnings: tuple[Diagnostic, ...]
 
-    def spec(self, address: Address) -> Spec:
+    def spec(self, address: Address) -> "Spec":
         """The spec that a resource comes from."""
         return self.gathered.bound[address.whole].spec
 
-    def span(self, address: Address, path: FieldPath = ()) -> Span:
+    def span(self, address: Address, path: "FieldPath" = ()) -> Span:
         """The place of a field of the spec that a resource comes from."""
         return self.gathered.bound[address.whole].document.span(path)
 
-    def place(self, address: Address, path: FieldPath = ()) -> Span | None:
+    def place(self, address: Address, path: "FieldPath" = ()) -> Span | None:
         """The place of a field, or of the name where it has none; nothing for what the files do not hold any more."""
         bound = self.gathered.bound.get(address.whole)
         return bound.document.key_span(path or ("name",)) if bound else None
@@ -42,15 +43,19 @@ class Compiled:
 
 def compile_project(
     root: Path,
-    kinds: Registry[Spec],
+    kinds: "Registry[Spec]",
     environment: str | None,
     variables: Mapping[str, Any],
-    outside: Callable[[Gathered, str, Scan], Seen],
+    outside: "Callable[[Gathered, str, Scan], Seen]",
 ) -> Compiled:
     """Compile everything below the root; `outside` looks at what a source reads, by its address.
 
     Raises Problems with all that is wrong, phase by phase.
     """
+    from mlspec.compile.gather import gather  # noqa: PLC0415 - start-up time: as above
+    from mlspec.compile.lower import lower  # noqa: PLC0415 - start-up time
+    from mlspec.compile.resolve import resolve  # noqa: PLC0415 - start-up time
+
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)
     graph = resolve(gathered.bound, gathered.broken, report)

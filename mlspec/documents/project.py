@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlspec.base.diag import Report, problem
 from mlspec.base.digest import digest, digest_bytes
-from mlspec.documents.document import Document
-from mlspec.documents.reader import read_file
+
+if TYPE_CHECKING:  # start-up time: at run time whoever reads documents has a YAML parser
+    from mlspec.documents.document import Document
 
 PROJECT_FILE = "mlspec.yaml"
 PRIVATE = ".mlspec"
@@ -32,11 +34,13 @@ def find_root(start: Path) -> Path:
                   help="`mlspec init` starts a project, `-C DIR` names one")  # fmt: skip
 
 
-def read_tree(root: Path, report: Report) -> tuple[Document, ...]:
+def read_tree(root: Path, report: Report) -> "tuple[Document, ...]":
     """The documents of all YAML files below the root, `mlspec.yaml` first, then in the order of their paths.
 
     Hidden folders are left out, and what the patterns under `ignore` of `mlspec.yaml` mean: files and whole folders.
     """
+    from mlspec.documents.reader import read_file  # noqa: PLC0415 - start-up time: it brings a YAML parser
+
     head = root / PROJECT_FILE
     found = list(read_file(head, PROJECT_FILE, report)) if head.is_file() else []
     patterns = found[0].data.get("ignore") if found else None
