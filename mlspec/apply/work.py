@@ -23,7 +23,7 @@ from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.outside import held
 from mlspec.ir.relation import Keep, Relation
-from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name
+from mlspec.ir.resource import Resource, body_digest, physical_name, told_columns
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.state.model import Record
@@ -58,7 +58,7 @@ def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> t
     backend, outcome = _made(resource, bench, say, anew=anew)
     body = resource.body
     record = Record(
-        resource.address, resource.form, resource.digest, backend, column_digests(body),
+        resource.address, resource.form, resource.digest, backend, told_columns(body),
         body.rows_digest if isinstance(body, Relation) else "", dict(resource.words), dict(resource.about), resource.parents,
         resource.owner, resource.protect, dict(outcome.outputs),
     )  # fmt: skip
@@ -181,6 +181,6 @@ def unmake(record: Record, bench: Bench) -> None:
 def adopt(resource: Resource, record: Record) -> Record:
     """The record of a resource of which only words or parents have changed."""
     return Record(
-        record.address, record.form, body_digest(resource.body), record.backend, column_digests(resource.body), record.rows_digest,
+        record.address, record.form, body_digest(resource.body), record.backend, told_columns(resource.body), record.rows_digest,
         dict(resource.words), dict(resource.about), resource.parents, resource.owner, resource.protect, record.outputs,
     )  # fmt: skip

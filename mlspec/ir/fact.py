@@ -8,3 +8,5 @@ class Fact:
     """Ordered pairs of a name and a value in JSON."""
 
     items: tuple[tuple[str, str], ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    """Pairs of name and digest with type, where the items are columns that others rely on."""

@@ -8,7 +8,7 @@ from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.check import Check
 from mlspec.ir.fact import Fact
-from mlspec.ir.relation import Definition, Relation
+from mlspec.ir.relation import Column, Definition, Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 
@@ -57,7 +57,16 @@ def body_digest(body: Body) -> str:
             return digest("relation", body.rows_digest, column_digests(body), body.keep, sorted(body.keys), asdict(body.timing),
                           sorted(body.unique), sorted(body.roles), *([asdict(body.partitions)] if body.partitions else []))  # fmt: skip
         case Workflow(version=version) if version:
-            return digest("workflow", version, body.run_on_apply, asdict(body.register) if body.register else None)
+            register = replace(body.register, used=()) if body.register else None
+            return digest("workflow", version, body.run_on_apply, asdict(register) if register else None)
+        case Service():
+            told = replace(
+                body,
+                used=(),
+                contract=() if body.pinned else body.contract,
+                computed=() if body.pinned else body.computed,
+            )
+            return digest("service", asdict(told))
         case _:
             return digest(type(body).__name__.lower(), asdict(body))
 
@@ -66,7 +75,31 @@ def column_digests(body: Body) -> dict[str, str]:
     """The digest of each output column, with its type; empty for a body without columns."""
     if not isinstance(body, Relation):
         return {}
-    return {c.name: digest(c.digest, str(c.type)) for c in sorted(body.columns, key=lambda c: c.name)}
+    return {c.name: column_digest(c) for c in sorted(body.columns, key=lambda c: c.name)}
+
+
+def told_columns(body: Body) -> dict[str, str]:
+    """What is recorded of the columns of a body, or of those that it reads: for each its digest and its type."""
+    match body:
+        case Relation():
+            return {c.name: _told(column_digest(c), str(c.type)) for c in sorted(body.columns, key=lambda c: c.name)}
+        case Workflow():
+            return {u.name: _told(u.digest, u.type) for u in (body.register.used if body.register else ())}
+        case Service():
+            return {u.name: _told(u.digest, u.type) for u in body.used}
+        case Check():
+            return {name or "rows": digest_ for name, digest_ in body.columns}
+        case Fact():
+            return dict(body.columns)
+
+
+def _told(digest_: str, kind: str) -> str:
+    return f"{digest_} {kind}"
+
+
+def column_digest(column: Column) -> str:
+    """The digest of an output column, with its type."""
+    return digest(column.digest, str(column.type))
 
 
 def physical_name(address: str, body: Relation) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlspec.ir.workflow import NO_RESOURCES, Resources, Secret
+from mlspec.ir.workflow import NO_RESOURCES, Resources, Secret, Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,8 @@ class Service:
     contract: tuple[tuple[str, str], ...] = ()
     request: tuple[tuple[str, str], ...] = ()
     computed: tuple[Computed, ...] = ()
+    used: tuple[Used, ...] = ()
+    """The features of the contract, column by column; the version covers them."""
+    pinned: bool = False
+    """Whether the version was given by its digest: what it reads then follows from it, not from the files."""
     labels: tuple[tuple[str, str], ...] = ()

@@ -87,6 +87,20 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """A column of training data that decides a model: a feature or a label, with its type and its digest there.
+
+    A feature that is stored says which column of which view it is; one that is computed from the request does not.
+    """
+
+    name: str
+    type: str
+    digest: str
+    address: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterStep:
     """Checks the gates, then registers a model version under its digest; refuses when a gate is not met.
 
@@ -101,6 +115,8 @@ class RegisterStep:
     format: str = ""
     contract: tuple[tuple[str, str], ...] = ()
     output: tuple[tuple[str, str], ...] = ()
+    used: tuple[Used, ...] = ()
+    """What it is trained on, column by column; the digest of its dataset covers it."""
 
 
 Step = DatasetStep | CommandStep | RegisterStep

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mlspec.base.diag import Diagnostic
 from mlspec.ir.resource import Body
 from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
+from mlspec.ir.workflow import Used, Workflow
 from mlspec.kinds.model import Model
 from mlspec.kinds.pipeline import ResourcesSpec
 from mlspec.language.scope import Scope
@@ -123,9 +124,17 @@ class Deployment(Spec):
                 inputs = tuple((n, str(t)) for n, t in sorted(view.on_request.inputs.items()))
                 yield Computed(one.name, str(one.column.type), one.column.words, inputs)
 
+    def _used(self, made: Workflow) -> tuple[Used, ...]:
+        """What the model is trained on, without the labels."""
+        register = made.register
+        inputs = {name for name, _ in register.contract} if register else set()
+        return tuple(u for u in (register.used if register else ()) if u.name in inputs)
+
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         model: Model = scope.spec(self.model)
-        version = scope.body(scope.address(self.model)).version if self.version == "current" else self.version
+        made: Workflow = scope.body(scope.address(self.model))
+        pinned = self.version != "current"
+        version = self.version if pinned else made.version
         request = tuple((n, str(t)) for n, t in sorted((self.request or self._needed(scope)).items()))
         rollout = Rollout(self.rollout.strategy, str(self.rollout.max_unavailable), str(self.rollout.max_surge),
                           self.rollout.canary, self.rollout.shadow)  # fmt: skip
@@ -139,5 +148,5 @@ class Deployment(Spec):
             readiness=self.probes.readiness.lower() if self.probes.readiness else None,
             env=tuple(sorted(self.env.items())), secrets=tuple((n, s.lower()) for n, s in sorted(self.secrets.items())),
             contract=model.contract(scope), request=request, labels=tuple(sorted(self.labels.items())),
-            computed=tuple(self._computed(scope)),
+            computed=tuple(self._computed(scope)), used=self._used(made), pinned=pinned,
         )  # fmt: skip

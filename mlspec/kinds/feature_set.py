@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.digest import digest
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.fact import Fact
 from mlspec.ir.relation import Column
@@ -172,4 +173,6 @@ class FeatureSet(Spec):
         return tuple(found)
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
-        yield "", Fact(tuple((c.name, str(c.column.type)) for c in self.chosen(scope)))
+        chosen = self.chosen(scope)
+        types = {c.name: str(c.column.type) for c in chosen}
+        yield "", Fact(tuple(types.items()), tuple((n, f"{digest(n, t)} {t}") for n, t in sorted(types.items())))

@@ -10,7 +10,7 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.fact import Fact
 from mlspec.ir.relation import Boundary, Column, Keep, Relation
-from mlspec.ir.resource import Body
+from mlspec.ir.resource import Body, told_columns
 from mlspec.kinds._views.frame import Frame
 from mlspec.kinds._views.kept import InPartitions, Materialize, keep, problems
 from mlspec.kinds._views.parts import Aggregation, FeatureDoc, OnRequest, Window
@@ -173,7 +173,8 @@ class FeatureView(Spec):
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)
         if self.shape == "on_request":
-            yield "", Fact(tuple(sorted((c.name, f"{c.type} {c.words}") for c in relation.columns)))
+            inputs = tuple(sorted((c.name, f"{c.type} {c.words}") for c in relation.columns))
+            yield "", Fact(inputs, tuple(told_columns(relation).items()))
             return
         yield "", relation
         if self.checks:

@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.base.digest import digest
-from mlspec.ir.resource import Body, body_digest
-from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Workflow
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Body, body_digest, column_digest
+from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Used, Workflow
 from mlspec.kinds.feature_set import FeatureSet
 from mlspec.kinds.pipeline import Pipeline
 from mlspec.language.scope import Scope
@@ -101,14 +102,26 @@ class Model(Spec):
         contract = self.contract(scope)
         gates = tuple(Gate(n, g.min, g.max) for n, g in sorted(self.gates.items()))
         output = tuple((n, str(t)) for n, t in sorted(self.output.items()))
+        used = self._used(scope, next((b for b in bodies.values() if isinstance(b, Relation)), None))
         finished = tuple(
-            replace(s, model=self.name, gates=gates, format=self.framework, contract=contract, output=output)
+            replace(s, model=self.name, gates=gates, format=self.framework, contract=contract, output=output, used=used)
             if isinstance(s, RegisterStep) else s
             for s in steps
         )  # fmt: skip
         values = pipeline.values(self.parameters)
         version = digest("model", self.name, contract, self.framework, output, values, [_decides(s) for s in steps])
         yield "", Workflow(self.name, finished, values, run_on_apply=True, version=version)
+
+    def _used(self, scope: Scope, rows: Relation | None) -> tuple[Used, ...]:
+        """The features in order, then the labels, as the dataset holds them."""
+        found = []
+        for one in scope.spec(self.feature_set).chosen(scope) if rows else ():
+            held = rows.column(one.name) if rows else None
+            stored = not scope.spec(one.view).on_request
+            view = (str(scope.address(one.view)), one.column.name) if stored else ("", "")
+            found.append(Used(one.name, str(one.column.type), column_digest(held) if held else "", *view))
+        labels = [c for n in self.label if rows and (c := rows.column(n))]
+        return (*found, *(Used(c.name, str(c.type), column_digest(c)) for c in labels))
 
     def contract(self, scope: Scope) -> tuple[tuple[str, str], ...]:
         """The features that it is asked with, in order, with their types."""
@@ -124,4 +137,4 @@ def _decides(step: Any) -> Any:
         return asdict(
             replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)())
         )
-    return asdict(step)
+    return asdict(replace(step, used=())) if isinstance(step, RegisterStep) else asdict(step)

@@ -5,15 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.ir.check import Check, Drift
 from mlspec.ir.relation import Relation
-from mlspec.ir.resource import Body
+from mlspec.ir.resource import Body, column_digest
 from mlspec.kinds.dataset import Dataset
 from mlspec.kinds.deployment import Deployment
 from mlspec.kinds.feature_view import FeatureView
 from mlspec.kinds.pipeline import ScheduleSpec, as_schedule
 from mlspec.kinds.source import Source
+from mlspec.language.checked import Read, of_columns, of_query, of_rows
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
 from mlspec.language.sql import Sql
@@ -99,17 +101,17 @@ class Monitor(Spec):
                 )
 
     def _known(self, scope: Scope) -> dict[str, tuple[str, str]]:
-        """The columns that can be measured, with digest and type."""
+        """The columns that can be measured, with digest (and type in it) and type."""
         address = scope.address(self.subject)
         if address.kind == Deployment.kind_name():
             model = scope.spec(scope.spec(self.subject).model)
             chosen = scope.spec(model.feature_set).chosen(scope)
-            found = {c.name: (c.column.digest, str(c.column.type)) for c in chosen}
+            found = {c.name: (column_digest(c.column), str(c.column.type)) for c in chosen}
             return found | {n: ("", str(t)) for n, t in model.output.items()}
         relation: Relation | None = scope.relation(self.subject)
         if relation is None:
             raise Problems([scope.error("wrong-subject", f"`{self.subject}` has no rows to measure", "subject")])
-        return {c.name: (c.digest, str(c.type)) for c in relation.columns}
+        return {c.name: (column_digest(c), str(c.type)) for c in relation.columns}
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         known = self._known(scope)
@@ -121,6 +123,26 @@ class Monitor(Spec):
             self.threshold.max, scope.analyse(self.sql, "sql").query if self.sql else "",
             str(scope.address(self.outcomes)) if self.outcomes else "",
         )  # fmt: skip
-        columns = tuple((n, known[n][0]) for n in sorted(self.columns))
+        columns = tuple(sorted({*((n, known[n][0]) for n in self.columns), *self._read(scope)}))
         subject = str(scope.address(self.subject))
         yield "", Check(subject, (), (drift,), self.schedule.lower(), self.severity, self.route, columns)
+
+    def _read(self, scope: Scope) -> Iterator[Read]:
+        """What it reads besides the columns that it names: those of the reference, rows that are counted, times, a query."""
+        subject = scope.address(self.subject)
+        if isinstance(self.reference, Ref):
+            yield from self._reference(scope, scope.relation(self.reference), subject)
+        if self.sql is not None:
+            asked = scope.analyse(self.sql, "sql")
+            yield of_query("query", asked.rows_digest, asked.columns)
+        if subject.kind != Deployment.kind_name():
+            relation = scope.relation(self.subject)
+            if self.metric == "volume":
+                yield of_rows(relation)
+            if self.metric == "freshness" or self.window is not None:
+                yield from of_columns(relation, [relation.timing.event_time])
+
+    def _reference(self, scope: Scope, reference: Relation, subject: Address) -> Iterator[Read]:
+        """The columns of the reference by their own names, or by those that a dataset gives to features of the subject."""
+        names = [n for c in self.columns for n in (c, f"{subject.name}__{c}") if reference.column(n)]
+        yield from of_columns(reference, names, str(scope.address(self.reference)))

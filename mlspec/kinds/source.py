@@ -14,11 +14,13 @@ from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.outside import Mismatch, Scan, held
 from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
+from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._sources import intervals
 from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles, StoreSpec
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time
+from mlspec.language.checked import of_columns
 from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
@@ -175,7 +177,7 @@ class Source(Spec):
                 [scope.error("duplicate-column", "a column is called `available_time` already", "available_time")]
             )
         origins = tuple(o for n in sorted(read) for o in columns[n].origins)
-        made = digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], base.rows_digest)
+        made = digest(meaning(node, columns), base.rows_digest)
         return "available_time", (
             Column("available_time", kind, made, origins, self.available_time or "the end of the day"),
             node,
@@ -363,5 +365,8 @@ class Source(Spec):
             checks = lower_qualities(scope, self._qualities(), str(self.address), relation)
             if self.valid_from and self.valid_to:
                 more = intervals.expectations(str(self.address), relation, self.keys)
-                checks = replace(checks, expectations=(*checks.expectations, *more))
+                read = of_columns(relation, [*self.keys, self.valid_from, self.valid_to])
+                checks = replace(
+                    checks, expectations=(*checks.expectations, *more), columns=tuple(sorted({*checks.columns, *read}))
+                )
             yield "checks", checks

@@ -12,6 +12,7 @@ from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, interval, table
 from mlspec.ir.sql.formulate import parsed_query
+from mlspec.language.checked import Read, of_columns, of_expression, of_query, of_rows, of_target
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part
 from mlspec.language.sql import Sql
@@ -173,20 +174,25 @@ def tables_of(checks: tuple[Quality, ...]) -> Iterator[str]:
 def lower_qualities(scope: Scope, checks: tuple[Quality, ...], address: str, relation: Relation) -> Check:
     """The body that runs the checks."""
     found = tuple(_expectation(scope, q, i, address, relation) for i, q in enumerate(checks))
-    read = {a for q in checks for a in _others(scope, q, address, relation)}
-    others = {(f"{a}.{c.name}", c.digest) for a in read for c in scope.relation(Address.parse(a)).columns}
-    columns = tuple(sorted({(c.name, c.digest) for c in relation.columns} | others))
-    return Check(subject=address, expectations=found, columns=columns)
+    read = {r for i, q in enumerate(checks) for r in _read(scope, q, i, address, relation)}
+    return Check(subject=address, expectations=found, columns=tuple(sorted(read)))
 
 
-def _others(scope: Scope, quality: Quality, address: str, relation: Relation) -> set[str]:
-    """The addresses that a check reads besides its own."""
-    if quality.sql is not None:
-        return set(scope.analyse(quality.sql, "checks", this=(address, relation)).reads) - {address}
+def _read(scope: Scope, quality: Quality, index: int, address: str, relation: Relation) -> Iterator[Read]:
+    """What a check reads, each with its digest: when that has changed, it is due again."""
+    yield from of_columns(relation, quality.columns())
     if quality.relationship is not None:
-        found = scope.lookup(quality.relationship.to.partition(".")[0])
-        return {found[0]} - {address} if isinstance(found, tuple) else set()
-    return set()
+        yield from of_target(scope, quality.relationship.to)
+    if quality.row_count is not None:
+        yield of_rows(relation)
+    if quality.freshness is not None:
+        yield from of_columns(relation, [quality.freshness.column or relation.timing.event_time])
+    if quality.expression is not None:
+        yield from of_expression(scope, quality.expression, relation, "checks", index, "expression")
+    if quality.sql is not None:
+        asked = scope.analyse(quality.sql, "checks", index, "sql", this=(address, relation))
+        yield of_query(f"query {index}", asked.rows_digest, asked.columns)
+        yield of_rows(relation)  # failures are a share of all rows
 
 
 def keys_quality(keys: tuple[str, ...]) -> Quality:

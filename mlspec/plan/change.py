@@ -60,10 +60,15 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChange:
-    """An output column: `added`, `removed` or `changed`."""
+    """A column of its own, or of what it reads: `added`, `removed`, `changed`, `retyped` or `renamed`.
+
+    `before` and `after` are the types of one that was retyped, the names of one that was renamed.
+    """
 
     name: str
     change: str
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from mlspec.base.address import Address
 from mlspec.base.dag import in_order
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Keep, Relation
-from mlspec.ir.resource import Resource, column_digests, physical_name
+from mlspec.ir.resource import Resource, physical_name
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
-from mlspec.plan.change import Action, Change, ColumnChange, Consequence, Estimate, Impact, Plan
+from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
+from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
 from mlspec.plan.scope import kept_of
@@ -128,14 +129,14 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
 
 def _changed(base: Change, resource: Resource, record: Record, reality: Reality) -> Change:
     fields = field_changes(record.words, resource.words, resource.costs)
-    columns = _columns(resource, record)
+    columns = column_changes(resource, record)
     action = _action(resource, record)
     if any(f.cost == "replace" for f in fields):
         action = Action.REPLACE
     action = _made(resource, reality, action)
     return replace(
         base, action=action, reason="changed" if fields else "upstream_changed", direct=bool(fields), fields=fields, columns=columns,
-        impacts=_impacts(resource, record, columns), consequences=_consequences(resource, action), estimate=_estimate(record, reality),
+        impacts=impacts(resource, record, columns), consequences=_consequences(resource, action), estimate=_estimate(record, reality),
     )  # fmt: skip
 
 
@@ -196,39 +197,6 @@ def _estimate(record: Record, reality: Reality) -> Estimate | None:
     if found is not None and found.partitions:
         found = replace(found, due=reality.due.get(record.address))
     return found if found is not None and (found.rows or found.bytes) else None
-
-
-def _columns(resource: Resource, record: Record) -> tuple[ColumnChange, ...]:
-    after, before = column_digests(resource.body), record.columns
-    found = [ColumnChange(n, "removed") for n in sorted(before) if n not in after]
-    for name, digest in after.items():
-        if name not in before:
-            found.append(ColumnChange(name, "added"))
-        elif before[name] != digest:
-            found.append(ColumnChange(name, "changed"))
-    return tuple(found)
-
-
-def _impacts(resource: Resource, record: Record, columns: tuple[ColumnChange, ...]) -> tuple[Impact, ...]:
-    body = resource.body
-    found: set[Impact] = set()
-    if isinstance(body, Relation):
-        if body.unknown:
-            return (Impact.UNKNOWN,)
-        if body.rows_digest != record.rows_digest:
-            found.add(Impact.ROW_SHAPE)
-        kinds = {c.change for c in columns}
-        if "added" in kinds:
-            found.add(Impact.ADDITIVE)
-        if "removed" in kinds:
-            found.add(Impact.CONTRACT)
-        if "changed" in kinds and Impact.ROW_SHAPE not in found:
-            found.add(Impact.COLUMN)
-        if not found:
-            found.add(Impact.CONTRACT)
-    elif resource.form in {"fact", "service"}:
-        found.add(Impact.CONTRACT)
-    return tuple(sorted(found))
 
 
 def _consequences(resource: Resource, action: Action) -> tuple[Consequence, ...]:

@@ -69,7 +69,7 @@ def _change(change: Change) -> dict[str, Any]:
         "impacts": [str(i) for i in change.impacts],
         "consequences": [str(c) for c in change.consequences],
         "fields": [{"path": list(f.path), "before": f.before, "after": f.after, "cost": f.cost} for f in change.fields],
-        "columns": [{"name": c.name, "change": c.change} for c in change.columns],
+        "columns": [_column(c) for c in change.columns],
         "causes": [list(c) for c in change.causes],
         "owner": change.owner,
         "protect": change.protect,
@@ -77,6 +77,12 @@ def _change(change: Change) -> dict[str, Any]:
         "estimate": _estimate(change.estimate) if change.estimate else None,
         "tags": list(change.tags),
     }
+
+
+def _column(change: ColumnChange) -> dict[str, str]:
+    """Types, or names, only where they are two."""
+    both = {"before": change.before, "after": change.after} if change.before != change.after else {}
+    return {"name": change.name, "change": change.change, **both}
 
 
 def _estimate(found: Estimate) -> dict[str, int]:
@@ -103,7 +109,7 @@ def _read_change(data: Mapping[str, Any]) -> Change:
         Address.parse(data["address"]), data["form"], Action(data["symbol"]), data["reason"]["code"], data["direct"],
         tuple(Impact(i) for i in data["impacts"]), tuple(Consequence(c) for c in data["consequences"]),
         tuple(FieldChange(tuple(f["path"]), f["before"], f["after"], f["cost"]) for f in data["fields"]),
-        tuple(ColumnChange(c["name"], c["change"]) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
+        tuple(ColumnChange(**c) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
         data["owner"], data["protect"], data["version"], Estimate(**estimate) if estimate else None,
         tuple(data["tags"]),
     )  # fmt: skip

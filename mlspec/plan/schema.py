@@ -25,7 +25,10 @@ def _one_of(values: Any) -> dict[str, Any]:
 def plan_schema() -> dict[str, Any]:
     """The schema of a plan in JSON, format version 1."""
     field = _object(path=_list(_TEXT), before={}, after={}, cost=_TEXT)
-    column = _object(name=_TEXT, change=_one_of(("added", "removed", "changed")))
+    column = _object(
+        name=_TEXT, change=_one_of(("added", "removed", "changed", "retyped", "renamed")), before=_TEXT, after=_TEXT
+    )
+    column["required"] = ["name", "change"]
     estimate = _object(rows=_COUNT, bytes=_COUNT, partitions=_COUNT, due=_COUNT)
     estimate["required"] = ["rows", "bytes"]
     change = _object(

@@ -109,11 +109,8 @@ def test_where_a_column_comes_from(query, column, origins):
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT customer, (SELECT max(since) FROM customers c WHERE c.customer = o.customer) AS last FROM orders o",
-        "SELECT customer FROM orders WHERE customer IN (SELECT customer FROM customers)",
-        "SELECT customer FROM orders WHERE amount > (SELECT avg(amount) FROM orders)",
-        "SELECT EXISTS (SELECT 1 FROM customers c WHERE c.customer = o.customer) AS known FROM orders o",
         "SELECT o.customer, t.tag FROM orders o, unnest(o.tags) AS t(tag)",
+        "WITH RECURSIVE r AS (SELECT customer FROM orders UNION ALL SELECT customer + 1 AS customer FROM r WHERE customer < 5) SELECT customer FROM r",
     ],
 )
 def test_what_cannot_be_told_apart_is_unknown_and_never_dropped(query):

@@ -52,6 +52,13 @@ def reason(change: Json) -> str:
 def _columns_short(columns: Sequence[Json]) -> str:
     """``column `a` changed``, `3 columns changed, 1 added`."""
     groups = _by_change(columns)
+    if len(columns) == 1 and columns[0].get("after"):
+        said = (
+            "column `{before}` renamed to `{after}`"
+            if columns[0]["change"] == "renamed"
+            else "type of `{name}` from {before} to {after}"
+        )
+        return said.format(**columns[0])
     if len(groups) == 1:
         ((change, names),) = groups.items()
         if len(names) <= _NAMED:
@@ -78,10 +85,18 @@ def columns_long(columns: Sequence[Json], *, full: bool) -> str:
 
 def _by_change(columns: Sequence[Json]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for change in ("added", "changed", "removed"):
-        if names := [str(c["name"]) for c in columns if c["change"] == change]:
+    for change in ("added", "renamed", "changed", "retyped", "removed"):
+        if names := [_shown(c) for c in columns if c["change"] == change]:
             found[change] = names
     return found
+
+
+def _shown(column: Json) -> str:
+    """A column by its name, with what it was called, or of which type it was."""
+    was = {"renamed": "{before} to {after}", "retyped": "{name} from {before} to {after}"}.get(
+        column["change"], "{name}"
+    )
+    return was.format(**column)
 
 
 def cause(change: Json, *, full: bool) -> list[str]:

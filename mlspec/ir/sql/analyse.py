@@ -13,13 +13,13 @@ from mlspec.base.diag import known_names
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.ahead import looks_ahead
-from mlspec.ir.sql.canon import shape
 from mlspec.ir.sql.decimals import METADATA
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.explicit import explicit
 from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, place, refuse
 from mlspec.ir.sql.reproducible import unordered
+from mlspec.ir.sql.shapes import shape
 from mlspec.ir.sql.soundness import columns_of, names, types, unnamed
 
 Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]

@@ -1,181 +1,201 @@
-"""Equal meaning, equal text: digests of columns and of row shapes, from qualified trees."""
+"""Equal meaning, equal text: what an expression means, whatever its layout, its aliases and the order of its operands.
+
+Only what changes no answer of any engine is made equal: not the order of sums (of floats it matters), nothing about which
+NULL, NaN or overflow could tell. `tests/unit/test_battery.py` has DuckDB answer both ways of writing each of them.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.digest import digest
-from mlspec.ir.relation import Origin, Relation
+from mlspec.ir.columntype import ColumnType
+from mlspec.ir.relation import Column
+from mlspec.ir.sql.dialect import from_sql
 
-_COMMUTATIVE = (exp.Add, exp.Mul, exp.EQ, exp.NEQ, exp.BitwiseAnd, exp.BitwiseOr, exp.NullSafeEQ)
-_NO_OTHER_JOIN = frozenset({None, "INNER", "OUTER"})
-_SKIPPED_ARGS = frozenset({"alias", "comments", "pretty"})
+Leaf = Callable[[exp.Column], str]
+Inner = Callable[[exp.Query], str]
+
+_LONGEST = 400
+"""A text that is longer is told by its digest, so that what is read twice in each of many steps stays short."""
+_SKIPPED_ARGS = frozenset({"comments", "pretty", "quoted"})
+_WHOLE = frozenset({"int32", "int64"})
+_NUMBERS = _WHOLE | {"float32", "float64", "decimal"}
+_ORDERED = _WHOLE | {"decimal", "string", "date", "timestamp", "timestamptz", "boolean"}
+"""Types of which any two values are less, equal or greater, on every engine; of floats NaN is none of it on some."""
+_ADDED = _NUMBERS | {"date", "timestamp", "timestamptz", "interval"}
+"""Types whose sum is the same both ways; `+` of lists puts them behind each other."""
+_SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_OF_NUMBERS = (exp.Add, exp.Mul, exp.BitwiseAnd, exp.BitwiseOr)
+_MIRRORED: Mapping[type[exp.Expr], str] = {exp.GT: "lt", exp.GTE: "lte"}
+_OPPOSITE: Mapping[type[exp.Expr], type[exp.Expr]] = {
+    exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.NullSafeEQ: exp.NullSafeNEQ, exp.NullSafeNEQ: exp.NullSafeEQ,
+    exp.LT: exp.GTE, exp.GTE: exp.LT, exp.GT: exp.LTE, exp.LTE: exp.GT,
+}  # fmt: skip
 
 
 class Opaque(Exception):
     """A query whose columns cannot be told apart; it is digested whole."""
 
 
+def _opaque(_: exp.Query) -> str:
+    raise Opaque
+
+
 @dataclass(frozen=True)
-class Shape:
-    """The digests of a query's columns and of its rows, and where each column comes from."""
+class Reading:
+    """What an expression is read with: how columns and the queries inside it are told, and what some nodes stand for."""
 
-    columns: Mapping[str, str]
-    origins: Mapping[str, frozenset[Origin]]
-    rows: str
-    unknown: bool = False
-
-
-def shape(scope: Scope, tables: Mapping[str, tuple[str, Relation]]) -> Shape:
-    """The shape of a qualified query; `tables` maps table names to address and relation.
-
-    What cannot be tied to a column is never dropped: the query is then digested whole, and `unknown` says so.
-    """
-    try:
-        return _Shapes(tables).of(scope)
-    except Opaque:
-        return _whole(scope, tables)
+    leaf: Leaf
+    inner: Inner = _opaque
+    instead: Callable[[exp.Expr], exp.Expr] = lambda node: node
 
 
-@dataclass
-class _Shapes:
-    tables: Mapping[str, tuple[str, Relation]]
-    known: dict[int, Shape] = field(default_factory=dict)
-
-    def of(self, scope: Scope) -> Shape:
-        if id(scope) not in self.known:
-            self.known[id(scope)] = self._union(scope) if scope.set_operation_scopes else self._select(scope)
-        return self.known[id(scope)]
-
-    def _union(self, scope: Scope) -> Shape:
-        node = scope.expression
-        branches = [self.of(s) for s in scope.set_operation_scopes]
-        kind = f"{type(node).__name__} distinct={bool(node.args.get('distinct'))} {node.args.get('by_name')}"
-        if node.args.get("limit") or node.args.get("order") or node.args.get("on"):
-            raise Opaque
-        everything = (
-            [list(b.columns.values()) for b in branches]
-            if node.args.get("distinct") or not isinstance(node, exp.Union)
-            else []
-        )
-        rows = digest(kind, [b.rows for b in branches], everything)
-        names = list(branches[0].columns)
-        pairs = {n: [list(b.columns.values())[i] for b in branches] for i, n in enumerate(names)}
-        origins = {n: frozenset().union(*(list(b.origins.values())[i] for b in branches)) for i, n in enumerate(names)}
-        return Shape({n: digest(kind, rows, p) for n, p in pairs.items()}, origins, rows)
-
-    def _select(self, scope: Scope) -> Shape:
-        select = scope.expression
-        if (
-            not isinstance(select, exp.Select)
-            or scope.subquery_scopes
-            or scope.udtf_scopes
-            or select.args.get("laterals")
-        ):
-            raise Opaque
-        names = [s.alias_or_name for s in _sources(select)]
-        shapes = {n: self._source(scope, n) for n in names}
-        positions = {n: i for i, n in enumerate(names)}
-
-        def leaf(column: exp.Column) -> str:
-            if column.table not in shapes or column.name not in shapes[column.table].columns:
-                raise Opaque
-            return f"{positions[column.table]}:{shapes[column.table].columns[column.name]}"
-
-        projections = {p.alias_or_name: canonical(p, leaf) for p in select.selects}
-        rows = digest([shapes[n].rows for n in names], _row_words(select, projections, leaf))
-        origins = {
-            p.alias_or_name: frozenset(o for c in p.find_all(exp.Column) for o in shapes[c.table].origins[c.name])
-            for p in select.selects
-        }
-        return Shape({n: digest(text, rows) for n, text in projections.items()}, origins, rows)
-
-    def _source(self, scope: Scope, name: str) -> Shape:
-        source = scope.sources.get(name)
-        if isinstance(source, Scope):
-            return self.of(source)
-        if not isinstance(source, exp.Table) or source.args.get("pivots") or source.args.get("sample"):
-            raise Opaque
-        if source.name not in self.tables:  # a table function: `range(10)`
-            raise Opaque
-        return table_shape(*self.tables[source.name])
+def meaning(node: exp.Expr, columns: Mapping[str, Column]) -> str:
+    """The meaning of an expression over columns, by their digests."""
+    return canonical(node, Reading(lambda column: columns[column.name].digest))
 
 
-def table_shape(address: str, relation: Relation) -> Shape:
-    """The shape of a relation as those see it who read it."""
-    columns = {c.name: c.digest for c in relation.columns}
-    return Shape(columns, {n: frozenset({Origin(address, n)}) for n in columns}, relation.rows_digest)
+def canonical(node: Any, reading: Reading) -> str:
+    """A text that is equal for trees of equal meaning. Raises Opaque for what is not understood."""
+    return _Words(reading).of(node)
 
 
-def _sources(select: exp.Select) -> list[exp.Expr]:
-    start = select.args.get("from_") or select.args.get("from")
-    return ([start.this] if start else []) + [j.this for j in select.args.get("joins") or []]
+def conjuncts(node: exp.Expr | None, reading: Reading) -> list[str]:
+    """The conditions that must all hold, each once, in an order of their own."""
+    if node is None:
+        return []
+    return sorted({canonical(p, reading) for p in operands(node, exp.And)})
 
 
-def _row_words(select: exp.Select, projections: Mapping[str, str], leaf: Callable[[exp.Column], str]) -> list[Any]:
-    words: list[Any] = []
-    for join in select.args.get("joins") or []:
-        how = [join.args.get(k) and str(join.args[k]).upper() for k in ("method", "side", "kind", "global")]
-        words.append(["" if h in _NO_OTHER_JOIN else h for h in how])
-        words.append(canonical(join.args["on"], leaf) if join.args.get("on") else "")
-        if join.args.get("using") or join.args.get("match_condition"):
-            raise Opaque
-    for key in ("where", "group", "having", "qualify", "windows"):
-        part = select.args.get(key)
-        words.append(
-            [canonical(p, leaf) for p in part] if isinstance(part, list) else canonical(part, leaf) if part else ""
-        )
-    limited = select.args.get("limit") or select.args.get("offset")
-    if limited:
-        words.extend(canonical(select.args[k], leaf) for k in ("order", "limit", "offset") if select.args.get(k))
-    group = select.args.get("group")
-    if select.args.get("distinct") or (group and group.args.get("all")) or limited:
-        words.append(sorted(projections.values()))
-        words.append(canonical(select.args["distinct"], leaf) if select.args.get("distinct") else "")
-    if any(select.args.get(k) for k in ("sample", "pivots", "connect", "match", "sort", "cluster", "distribute")):
-        raise Opaque
-    aggregated = any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in select.selects)
-    words.append("aggregate" if aggregated and not group else "")
-    return words
+def operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """What stands between the ANDs, or the ORs, however it is nested."""
+    bare = node.unnest()
+    if isinstance(bare, kind):
+        return [*operands(bare.this, kind), *operands(bare.expression, kind)]
+    if kind is exp.And and isinstance(bare, exp.Between) and _bounds_alone(bare):
+        return bounds(bare, exp.GTE, exp.LTE)
+    return [bare]
 
 
-def canonical(node: Any, leaf: Callable[[exp.Column], str]) -> str:
-    """A text that is equal for trees of equal meaning, as far as order of operands, layout and aliases go."""
-    if isinstance(node, exp.Column):
-        return leaf(node)
-    if isinstance(node, (exp.Alias, exp.Paren)):
-        return canonical(node.this, leaf)
-    if isinstance(node, (exp.And, exp.Or)):
-        parts = sorted({canonical(p, leaf) for p in node.flatten()})
-        return f"{node.key}({','.join(parts)})"
-    if isinstance(node, exp.Query):
-        raise Opaque
-    if isinstance(node, exp.Expr):
-        pairs = {
-            k: canonical(v, leaf) for k, v in node.args.items() if k not in _SKIPPED_ARGS and v not in (None, False, [])
-        }
-        if isinstance(node, _COMMUTATIVE):
+def bounds(node: exp.Between, low: type[exp.Expr], high: type[exp.Expr]) -> list[exp.Expr]:
+    """BETWEEN as two comparisons."""
+    below, above = _ends(node)
+    return [low(this=node.this.copy(), expression=below.copy()), high(this=node.this.copy(), expression=above.copy())]
+
+
+def named(key: str, pairs: Mapping[str, str]) -> str:
+    """A node by the name of its class, with its parts by theirs."""
+    return short(f"{key}({','.join(f'{k}={v}' for k, v in sorted(pairs.items()))})")
+
+
+def short(text: str) -> str:
+    """The text, or its digest if it is long."""
+    return text if len(text) <= _LONGEST else f"#{digest(text)}"
+
+
+class _Words:
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def of(self, node: Any) -> str:
+        if isinstance(node, exp.Coalesce | exp.Window):
+            node = self.reading.instead(node)
+        match node:
+            case exp.Column():
+                return self.reading.leaf(node)
+            case exp.Paren():
+                return self.of(node.this)
+            case exp.And() | exp.Or():
+                return self.all_of(node.key, [self.of(p) for p in operands(node, type(node))])
+            case exp.Not():
+                return self.negated(node.this.unnest())
+            case exp.Between() if _bounds_alone(node):
+                return self.all_of("and", [self.of(n) for n in bounds(node, exp.GTE, exp.LTE)])
+            case exp.In() if node.expressions and not node.args.get("query") and not node.args.get("unnest"):
+                return named(
+                    "in", {"this": self.of(node.this), "of": str(sorted({self.of(n) for n in node.expressions}))}
+                )
+            case exp.Query():
+                return self.reading.inner(node)
+            case exp.Expr():
+                return self.plain(node)
+            case list():
+                return "[" + ",".join(self.of(n) for n in node) + "]"
+        return repr(node)
+
+    def all_of(self, key: str, parts: list[str]) -> str:
+        found = sorted(set(parts))
+        return found[0] if len(found) == 1 else short(f"{key}({','.join(found)})")
+
+    def plain(self, node: exp.Expr) -> str:
+        if isinstance(node, exp.Count) and _counts_rows(node):
+            return "count(*)"
+        args = {k: v for k, v in node.args.items() if k not in _SKIPPED_ARGS and v not in (None, False, [])}
+        if isinstance(node, exp.Case) and isinstance(node.args.get("default"), exp.Null):
+            del args["default"]
+        pairs = {k: self.of(v) for k, v in args.items()}
+        if isinstance(node, exp.Anonymous):
+            pairs["this"] = pairs["this"].lower()
+        if type(node) in _MIRRORED:
+            return named(_MIRRORED[type(node)], {"this": pairs["expression"], "expression": pairs["this"]})
+        if isinstance(node, _SYMMETRIC) or (isinstance(node, _OF_NUMBERS) and _commutes(node)):
             pairs["this"], pairs["expression"] = sorted((pairs["this"], pairs["expression"]))
-        return f"{node.key}({','.join(f'{k}={v}' for k, v in sorted(pairs.items()))})"
-    if isinstance(node, list):
-        return "[" + ",".join(canonical(n, leaf) for n in node) + "]"
-    return repr(node)
+        return named(node.key, pairs)
+
+    def negated(self, node: exp.Expr) -> str:
+        """NOT of something, without the NOT where that is the same for NULL too."""
+        if isinstance(node, exp.And | exp.Or):
+            parts = [self.negated(p) for p in operands(node, type(node))]
+            return self.all_of("or" if isinstance(node, exp.And) else "and", parts)
+        if isinstance(node, exp.Not) and _kind(node.this) == "boolean":
+            return self.of(node.this)
+        if isinstance(node, exp.Between) and _bounds_alone(node) and _all_ordered(node.this, *_ends(node)):
+            return self.all_of("or", [self.of(n) for n in bounds(node, exp.LT, exp.GT)])
+        opposite = _OPPOSITE.get(type(node))
+        if opposite is not None and (isinstance(node, _SYMMETRIC) or _all_ordered(node.this, node.expression)):
+            return self.plain(opposite(this=node.this.copy(), expression=node.expression.copy()))
+        return named("not", {"this": self.of(node)})
 
 
-def _whole(scope: Scope, tables: Mapping[str, tuple[str, Relation]]) -> Shape:
-    tree = scope.expression
-    named = {t.name for t in tree.find_all(exp.Table) if t.name in tables}
-    read: dict[str, str] = {}
-    for name in sorted(named):
-        address, relation = tables[name]
-        read[address] = digest(relation.rows_digest, [c.digest for c in relation.columns])
-    rows = digest("whole", tree.sql(comments=False), read)
-    used = {c.name for c in tree.find_all(exp.Column)}
-    origins = frozenset(
-        Origin(a, c.name) for a, r in (tables[n] for n in sorted(named)) for c in r.columns if c.name in used
-    )
-    names = [s.alias_or_name for s in tree.selects] if isinstance(tree, exp.Query) else []
-    return Shape({n: digest(rows, n) for n in names}, dict.fromkeys(names, origins), rows, unknown=True)
+def _type(node: exp.Expr) -> ColumnType | None:
+    return from_sql(node.unnest().type)
+
+
+def _kind(node: exp.Expr) -> str:
+    """The name of its logical type; empty where it is not known."""
+    found = _type(node)
+    if found is not None:
+        return found.name
+    kind = node.unnest().type
+    return "interval" if kind is not None and kind.this is exp.DataType.Type.INTERVAL else ""
+
+
+def _ends(node: exp.Between) -> tuple[exp.Expr, exp.Expr]:
+    return node.args["low"], node.args["high"]
+
+
+def _all_ordered(*nodes: exp.Expr) -> bool:
+    return all(_kind(n) in _ORDERED for n in nodes)
+
+
+def _bounds_alone(node: exp.Between) -> bool:
+    """Whether the three are compared in one type, so that two comparisons do the same."""
+    if node.args.get("symmetric"):
+        return False
+    three = (node.this, *_ends(node))
+    first, *others = [_kind(n) for n in three]
+    one = len({_type(n) for n in three}) == 1 and first in _ORDERED | _NUMBERS
+    wide = first == "float64" and all(k in _NUMBERS for k in others)
+    return one or wide or all(k in _WHOLE for k in (first, *others))
+
+
+def _commutes(node: exp.Expr) -> bool:
+    return _kind(node.this) in _ADDED and _kind(node.expression) in _ADDED
+
+
+def _counts_rows(node: exp.Count) -> bool:
+    """`COUNT(*)`, and `COUNT(1)`: of what is never NULL."""
+    return isinstance(node.this, exp.Star | exp.Literal | exp.Boolean) and not node.expressions

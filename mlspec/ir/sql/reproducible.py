@@ -76,6 +76,11 @@ def unordered(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
                                 "add `ORDER BY` inside it; where all rows have one value, `MIN` says so")  # fmt: skip
 
 
+def order_counts(tree: exp.Expr) -> bool:
+    """Whether an order asked for in a part of a query could be seen in its answer."""
+    return any(True for _ in unordered(tree, ""))
+
+
 def _cut(node: exp.Query, text: str) -> Iterator[SqlProblem]:
     if node.args.get("order"):
         return

@@ -62,7 +62,9 @@ def _label(scope: Scope, name: str, asked: Asked, written: ForwardLabel, index: 
     if problems := list(_unsound(scope, asked, written, columns, relation, path)):
         raise Problems(problems)
     frame = Frame(scope, name, {k: columns[k].type for k in written.keys}, written.source, None, 0)
-    aggregate, read = next(aggregates_of(frame, written, path, ((), None), columns, f"source `{written.source}`"))
+    aggregate, read, meant = next(
+        aggregates_of(frame, written, path, ((), None), columns, f"source `{written.source}`")
+    )
     aggregate = replace(aggregate, offset=-aggregate.window)
     address = str(scope.address(written.source))
     wait = written.maturity or scope.spec(written.source).lateness
@@ -70,7 +72,7 @@ def _label(scope: Scope, name: str, asked: Asked, written: ForwardLabel, index: 
     keys = [(ours, asked.by_name[ours].digest, columns[theirs].digest) for theirs, ours in sorted(written.keys.items())]
     rows = digest("forward", relation.rows_digest, columns[relation.timing.event_time].digest, asked.rows_digest, asked.by_name[asked.time].digest,
                   keys, wait.microseconds if wait else 0, training_ends(split))  # fmt: skip
-    made = feature_column(aggregate, read, tuple(Origin(address, n) for n in sorted(read)), columns, rows, written)
+    made = feature_column(aggregate, meant, tuple(Origin(address, n) for n in sorted(read)), rows, written)
     if not made.origins:
         made = replace(made, origins=(Origin(address, relation.timing.event_time),))
     return Forward(made, _lookup(address, relation, aggregate, written, asked, index), given)

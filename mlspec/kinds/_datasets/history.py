@@ -8,6 +8,7 @@ from mlspec.base.address import Address
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Lookup, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, interval, table
+from mlspec.language.checked import Read, of_columns
 from mlspec.language.scope import Scope
 
 
@@ -17,12 +18,19 @@ def history_check(scope: Scope, address: str, dataset: Relation, allowed: float)
     found = tuple(_expectations(scope, address, dataset.timing.event_time, lookups, allowed))
     if not found:
         return None
-    return Check(address, found, columns=tuple(sorted((c.name, c.digest) for c in dataset.columns)))
+    read = {r for e, asked, events, time in found for r in _read(scope, dataset, asked, events, time)}
+    return Check(address, tuple(e for e, *_ in found), columns=tuple(sorted(read)))
+
+
+def _read(scope: Scope, dataset: Relation, asked: str, events: str, time: str) -> Iterator[Read]:
+    yield from of_columns(dataset, [asked])
+    yield from of_columns(scope.relation(Address.parse(events)), [time], events)
 
 
 def _expectations(
     scope: Scope, address: str, time: str, lookups: Sequence[Lookup], allowed: float
-) -> Iterator[Expectation]:
+) -> Iterator[tuple[Expectation, str, str, str]]:
+    """Each with the column of the dataset that it reads, and the time of which events."""
     seen: set[tuple[str, str]] = set()
     for lookup in lookups:
         view = Address.parse(lookup.address)
@@ -38,4 +46,4 @@ def _expectations(
         cut = exp.LT(this=begins, expression=exp.cast(first, "TIMESTAMPTZ") if windows.zoned else first)
         query = exp.select(exp.func("COUNT_IF", cut), exp.Count(this=column(asked))).from_(table(address))
         name = f"whole_windows_of_{view.name}" + (f"_at_{lookup.at}" if lookup.at else "")
-        yield Expectation(name, query.sql(DIALECT), "warn", allowed)
+        yield Expectation(name, query.sql(DIALECT), "warn", allowed), asked, windows.events, windows.time

@@ -11,6 +11,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Column
 from mlspec.ir.sql.analyse import Analysis, origins_of
+from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._datasets.parts import HashSplit, Labels, Sample, Split, TimeRange, TimeSplit
@@ -55,15 +56,15 @@ def asked_rows(scope: Scope, labels: Labels, found: Analysis) -> Asked:
             problems.append(
                 scope.error("duplicate-column", message, "labels", "event_time", help="give it another name in the SQL")
             )
-        meaning = digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows)
-        columns[TIME] = Column(TIME, kind, meaning, origins_of(columns[n] for n in read), time)
+        made = digest(meaning(node, columns), rows)
+        columns[TIME] = Column(TIME, kind, made, origins_of(columns[n] for n in read), time)
         select, time = select.select(exp.alias_(node, TIME, quoted=True)), TIME
     if labels.where is not None:
-        node, kind, read = scope.expression(labels.where, {c.name: c for c in found.columns}, "labels", "where")
+        node, kind, _ = scope.expression(labels.where, {c.name: c for c in found.columns}, "labels", "where")
         if kind.name != "boolean":
             message = f"a condition is true or false, this is `{kind}`"
             problems.append(scope.error("wrong-type", message, "labels", "where"))
-        rows = digest(rows, "where", node.sql(DIALECT), [columns[n].digest for n in sorted(read)])
+        rows = digest(rows, "where", meaning(node, columns))
         select = select.where(node)
     if problems:
         raise Problems(problems)

@@ -12,6 +12,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
 from mlspec.ir.sql.analyse import Analysis
+from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, table
 from mlspec.kinds._views.frame import Frame, check_keys, read_source
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time, no_history
@@ -53,7 +54,7 @@ def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
             Column(
                 name,
                 kind,
-                digest(node.sql(DIALECT), [columns[n].digest for n in sorted(read)], rows),
+                digest(meaning(node, columns), rows),
                 origins,
                 text,
                 words,
@@ -155,12 +156,11 @@ def requested(frame: Frame, asked: OnRequest) -> Relation:
     problems: list[Diagnostic] = []
     for name, text in sorted(asked.features.items()):
         try:
-            node, kind, read = frame.scope.expression(text, inputs, "on_request", "features", name)
+            node, kind, _ = frame.scope.expression(text, inputs, "on_request", "features", name)
         except Problems as error:
             problems.extend(error.diagnostics)
             continue
-        meaning = digest(node.sql(DIALECT), [inputs[n].digest for n in sorted(read)])
-        made.append(Column(name, kind, meaning, (), node.sql(DIALECT)))
+        made.append(Column(name, kind, digest(meaning(node, inputs)), (), node.sql(DIALECT)))
     if problems:
         raise Problems(problems)
     return Relation("", tuple(made), "", Keep.VIEW)

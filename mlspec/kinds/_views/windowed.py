@@ -8,6 +8,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Aggregate, Boundary, Column, Origin, Relation, Timing, Windows
 from mlspec.ir.sql.aggregates import OF_NUMBERS, ORDERED, ZERO_OF_NOTHING, result_type
+from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column
 from mlspec.kinds._views.frame import Frame, read_source
 from mlspec.kinds._views.parts import Aggregation
@@ -27,9 +28,9 @@ def windowed(
         )
     keys = tuple(frame.keys)
     boundary = frame.boundary or Boundary.EXCLUSIVE
-    meaning = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
-               columns[timing.available_time].digest if timing.available_time else "", boundary)  # fmt: skip
-    rows = digest("windows", meaning)
+    shape = (relation.rows_digest, [columns[k].digest for k in sorted(keys)], columns[timing.event_time].digest,
+             columns[timing.available_time].digest if timing.available_time else "", boundary)  # fmt: skip
+    rows = digest("windows", shape)
     tie = columns[timing.tie_break].digest if timing.tie_break in columns else ""
     address = str(frame.scope.address(frame.source))
     aggregates: list[Aggregate] = []
@@ -37,15 +38,13 @@ def windowed(
     problems: list[Diagnostic] = []
     for index, written in enumerate(aggregations):
         try:
-            for aggregate, read in aggregates_of(
+            for aggregate, read, meant in aggregates_of(
                 frame, written, ("aggregations", index), (windows, hop), columns, what
             ):
                 aggregates.append(aggregate)
                 origins = tuple(Origin(address, n) for n in sorted(read))
                 order = tie if aggregate.function in ORDERED else ""
-                made.append(
-                    feature_column(aggregate, read, origins, columns, digest(rows, order) if order else rows, written)
-                )
+                made.append(feature_column(aggregate, meant, origins, digest(rows, order) if order else rows, written))
         except Problems as error:
             problems.extend(error.diagnostics)
     names = [c.name for c in made]
@@ -79,18 +78,22 @@ def _doubled(frame: Frame, names: list[str]) -> list[Diagnostic]:
     ]
 
 
+Meant = tuple[str, ...]
+"""What is aggregated, which rows count and among which: by meaning, not by text."""
 Defaults = tuple[Sequence[Duration | None], Duration | None]
 """The windows and the hop of the view, for aggregations that say none of their own."""
 
 
 def aggregates_of(frame: Frame, written: Aggregation, at: tuple[str | int, ...], defaults: Defaults, columns: dict[str, Column], what: str
-                ) -> Iterator[tuple[Aggregate, frozenset[str]]]:  # fmt: skip
-    """Each aggregate that an aggregation at a path means, with the columns that it reads. Raises Problems."""
-    value, kind, read = _value(frame, written, at, columns, what)
+                ) -> Iterator[tuple[Aggregate, frozenset[str], Meant]]:  # fmt: skip
+    """Each aggregate that an aggregation at a path means, with the columns that it reads, and what. Raises Problems."""
+    node, kind, read = _value(frame, written, at, columns, what)
+    value, meant = _text(node), [meaning(node, columns) if node is not None else ""]
     conditions = []
     for field in ("where", "among"):
         condition, used = _condition(frame, getattr(written, field), (*at, field), columns)
-        conditions.append(condition)
+        conditions.append(_text(condition))
+        meant.append(meaning(condition, columns) if condition is not None else "")
         read |= used
     if problems := _arguments(frame, written, at):
         raise Problems(problems)
@@ -114,19 +117,23 @@ def aggregates_of(frame: Frame, written: Aggregation, at: tuple[str | int, ...],
         yield (
             Aggregate(name, written.function, length, result_type(written.function, kind), offset, step, value, kind,
                       conditions[0], conditions[1], argument),
-            read,
+            read, tuple(meant),
         )  # fmt: skip
 
 
 def _condition(
     frame: Frame, text: str | None, at: tuple[str | int, ...], columns: dict[str, Column]
-) -> tuple[str, frozenset[str]]:
+) -> tuple[Any, frozenset[str]]:
     if text is None:
-        return "", frozenset()
+        return None, frozenset()
     node, kind, used = frame.scope.expression(text, columns, *at)
     if kind.name != "boolean":
         raise Problems([frame.scope.error("wrong-type", f"a condition is true or false, this is `{kind}`", *at)])
-    return node.sql(DIALECT), used
+    return node, used
+
+
+def _text(node: Any) -> str:
+    return node.sql(DIALECT) if node is not None else ""
 
 
 _ARGUMENTS = {"percentile": "fraction", "last_n": "n", "distinct_n": "n"}
@@ -151,7 +158,7 @@ def _arguments(frame: Frame, written: Aggregation, at: tuple[str | int, ...]) ->
 
 
 def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], columns: dict[str, Column], what: str
-           ) -> tuple[str, ColumnType | None, frozenset[str]]:  # fmt: skip
+           ) -> tuple[Any, ColumnType | None, frozenset[str]]:  # fmt: skip
     if written.column is not None:
         if written.column not in columns:
             message = f"feature view `{frame.name}` reads column `{written.column}`, which {what} does not have"
@@ -173,7 +180,7 @@ def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], column
     elif written.expression is not None:
         node, kind, read = frame.scope.expression(written.expression, columns, *at, "expression")
     elif written.function in {"count", "ratio"}:
-        return "", None, frozenset()
+        return None, None, frozenset()
     else:
         raise Problems(
             [frame.scope.error("invalid-aggregation", f"`{written.function}` needs a `column` or an `expression`", *at)]
@@ -182,26 +189,18 @@ def _value(frame: Frame, written: Aggregation, at: tuple[str | int, ...], column
         field = "column" if written.column else "expression"
         message = f"`{written.function}` needs a number, `{written.column or written.expression}` is `{kind}`"
         raise Problems([frame.scope.error("wrong-type", message, *at, field)])
-    return node.sql(DIALECT), kind, read
+    return node, kind, read
 
 
 def feature_column(
-    aggregate: Aggregate,
-    read: frozenset[str],
-    origins: tuple[Origin, ...],
-    columns: dict[str, Column],
-    rows: str,
-    written: Aggregation,
+    aggregate: Aggregate, meant: Meant, origins: tuple[Origin, ...], rows: str, written: Aggregation
 ) -> Column:
     """The column of an aggregate over rows of a meaning."""
-    meaning = digest(
-        (aggregate.function, aggregate.argument, aggregate.value, aggregate.where, aggregate.among),
-        (aggregate.window, aggregate.offset, aggregate.hop),
-        [columns[n].digest for n in sorted(read)],
-        rows,
+    made = digest(
+        (aggregate.function, aggregate.argument, *meant), (aggregate.window, aggregate.offset, aggregate.hop), rows
     )
     window = "all" if not aggregate.window else f"{aggregate.window // 1_000_000} s"
     words = f"{written.function}({written.column or written.expression or '*'}) over {window}"
     words += f" where {written.where}" if written.where else ""
     empty = aggregate.function in ZERO_OF_NOTHING
-    return Column(aggregate.name, aggregate.type, meaning, origins, words, written.description, empty=empty)
+    return Column(aggregate.name, aggregate.type, made, origins, words, written.description, empty=empty)
