@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from mlspec.compile.project import Compiled
+from mlspec.compile.renames import renames
 from mlspec.ir.resource import Resource
+from mlspec.plan.moves import Refactoring
 from mlspec.plan.select import Selectable, Selection, Thing
 from mlspec.state.model import Record, State
 
@@ -40,3 +42,12 @@ def _described(compiled: Compiled, resource: Resource, record: Record | None) ->
 
 def _gone(record: Record) -> Thing:
     return Thing(record.address, record.parents, record.owner, tuple(record.about.get("tags", ())), "deleted")
+
+
+def refactoring(compiled: Compiled) -> Refactoring:
+    """What the documents `moved`, `removed` and `import` say; of a chain of moves, the last is met first."""
+    said = renames(compiled.gathered.bound)
+    moves = {old: said.end(old) for old in said.moves}
+    return Refactoring(
+        dict(sorted(moves.items(), key=lambda m: said.moves[m[0]] != m[1])), said.forgotten, said.imported
+    )

@@ -50,7 +50,7 @@ def _teams(compiled: Compiled) -> dict[str, Team]:
 
 def _notes(plan: Plan, backends: Backends) -> tuple[str, ...]:
     notes = {backends.deploys.note for c in plan.changes if c.form == "service"}
-    return tuple(sorted(notes - {""}))
+    return (*plan.notes, *sorted(notes - {""}))
 
 
 def refuse_retraining(desired: DesiredState, replaced: Iterable[Address]) -> None:

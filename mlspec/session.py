@@ -17,10 +17,11 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
-from mlspec.choosing import needs_state, selection
+from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.documents.project import find_root
+from mlspec.importing import refuse_imports
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
@@ -28,9 +29,10 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
-from mlspec.plan.change import Action, Plan
+from mlspec.plan.change import Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
+from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
 from mlspec.questions import Questions
 from mlspec.state.codec import StateError, decode, encode
@@ -160,7 +162,7 @@ class Session(Keeping, Questions):
         again = selection(compiled, state, replace, ()).select or frozenset()
         refuse_retraining(compiled.desired, again)
         asked = selection(compiled, state, select, exclude)
-        wish = Wish(asked.select, asked.exclude, again, destroy)
+        wish = Wish(asked.select, asked.exclude, again, destroy, refactoring(compiled))
         plan = make_plan(
             compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
         )
@@ -169,7 +171,8 @@ class Session(Keeping, Questions):
     def _whole(self, plan: Plan) -> Planned:
         """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
-        changed = {c.address for c in plan.changes if c.action is not Action.DELETE}
+        refuse_imports(plan, compiled, self.backends)
+        changed = {c.address for c in plan.changes if c.action not in GONE}
         return Planned(
             judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings
         )

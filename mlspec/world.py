@@ -96,7 +96,7 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         for r in desired
         if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register
     }
-    models = frozenset(v for model, v in trained.items() if backends.registry.get(model, v) is not None)
+    models = frozenset(f"{model}/{v}" for model, v in trained.items() if backends.registry.get(model, v) is not None)
     due = _due(desired, state, backends, versions.keys())
     return Reality(True, versions, observed.pointers, frozenset(drifted), models, due)  # noqa: FBT003 - somebody looked
 

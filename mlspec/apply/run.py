@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
+from mlspec.apply.taking_over import move, prepare, recorded_at, retire, take_over
 from mlspec.apply.work import Bench, adopt, make, unmake
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
@@ -15,6 +16,7 @@ from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Plan
 from mlspec.state.model import State
 
+_GONE = frozenset({Action.DELETE, Action.FORGET})
 Write = Callable[[State], None]
 Notify = Callable[[Event], None]
 
@@ -50,13 +52,14 @@ class _Walk:
         changes = {c.address: c for c in self.plan.changes}
         parents = {r.address: r.parents for r in self.desired}
         found: dict[Address, set[Address]] = {a: set() for a in changes}
+        names = {recorded_at(c): a for a, c in changes.items()}
         for address, change in changes.items():
-            if change.action is Action.DELETE:
-                users = {r.address for r in self.state if address in r.parents}
+            if change.action in _GONE:
+                users = {names.get(r.address, r.address) for r in self.state if address in r.parents}
                 found[address] = {u for u in users if u in changes}
             else:
                 above = upstream(parents, parents[address])
-                found[address] = {p for p in above if p in changes and changes[p].action is not Action.DELETE}
+                found[address] = {p for p in above if p in changes and changes[p].action not in _GONE}
         return found
 
     def one(self, change: Change) -> Event:
@@ -74,21 +77,32 @@ class _Walk:
 
     def _make(self, change: Change) -> tuple[str, ...]:
         address = change.address
-        if change.action is Action.DELETE:
-            unmake(self.state.records[address], self.bench)
+        if change.action in {Action.DELETE, Action.FORGET}:
+            if change.action is Action.DELETE:
+                unmake(self.state.records[address], self.bench)
             with self.lock:
                 self.put(self.state.drop(address))
             return ()
         resource = self.desired.resources[address]
-        before = self.state.get(address)
-        if change.reason == "metadata_changed" and before is not None:
-            notes: tuple[str, ...] = ()
+        before = self.state.get(recorded_at(change))
+        moved = bool(change.previous) and before is not None
+        notes: tuple[str, ...] = ()
+        if change.action is Action.MOVE and before is not None:
+            record = move(resource, before, self.bench)
+        elif change.action is Action.IMPORT:
+            record, notes = take_over(resource, change.existing, self.bench)
+        elif change.reason in {"metadata_changed", "renamed"} and before is not None:
             record = adopt(resource, before)
         else:
+            if moved and before is not None:
+                prepare(change, resource, before, self.bench)
             anew = change.reason == "requested"
             record, notes = make(resource, self.bench, lambda line: self.tell(Progress(address, line)), anew=anew)
+            if moved and before is not None:
+                retire(resource, before, self.bench)
         with self.lock:
-            self.put(self.state.put(record))
+            state = self.state.move(recorded_at(change), address) if moved else self.state
+            self.put(state.put(record))
         return notes
 
     def put(self, state: State) -> None:

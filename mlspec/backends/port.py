@@ -7,7 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.backends.partition import Partition, Wanted
+from mlspec.backends.taking import Size as Size  # noqa: PLC0414 - as above
+from mlspec.backends.taking import Taking
 from mlspec.base.address import Address
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
@@ -29,23 +32,6 @@ class Capability(StrEnum):
     CANARY = "canary"
     SHADOW = "shadow"
     PARTITIONS = "partitions"
-
-
-class BackendError(Exception):
-    """A backend could not do what was asked; the message is for the user, `help` says what to do.
-
-    `at` is the path of the field that is meant, in the spec of the address at work.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        help: str = "",  # noqa: A002
-        code: str = "backend-failed",
-        at: tuple[str | int, ...] = (),
-    ) -> None:
-        self.help, self.code, self.at = help, code, at
-        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -97,15 +83,6 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Size:
-    """How much a kept relation holds; bytes are the engine's estimate. `partitions` is how many it has, if it is kept in any."""
-
-    rows: int
-    bytes: int
-    partitions: int = 0
-
-
-@dataclass(frozen=True)
 class Refreshed:
     """What was done to a table in partitions: how many were built, with how many rows, and how much it holds now."""
 
@@ -146,7 +123,7 @@ Physical = Mapping[str, str]
 """From an address to the name under which the engine keeps the version that is meant."""
 
 
-class SqlEngine(Backend):
+class SqlEngine(Backend, Taking):
     """Keeps relations under names that carry their digest; an environment's public name points to one of them."""
 
     def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
@@ -330,6 +307,8 @@ class DeployTarget(Backend):
     """Makes services out of model versions. `note` is said with every plan that deploys, if the user must know it."""
 
     note: ClassVar[str] = ""
+    exclusive: ClassVar[bool] = False
+    """Whether a service must go before another one can take its place, as on one port of one machine."""
 
     @abstractmethod
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:

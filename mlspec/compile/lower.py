@@ -8,6 +8,7 @@ from typing import Any
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Report, Severity
 from mlspec.compile.gather import Gathered
+from mlspec.compile.renames import Renames, problems, renames
 from mlspec.compile.resolve import Graph
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
@@ -34,6 +35,9 @@ class _Scope(Scope):
 
     def spec(self, ref: Any) -> Any:
         return self._lowering.graph.bound[self.address(ref)].spec
+
+    def first_name(self, ref: Any) -> str:
+        return self._lowering.renames.first(self.address(ref)).name
 
     def relation(self, ref: Any) -> Relation:
         return self._lowering.relation(self.address(ref))
@@ -77,6 +81,11 @@ class _Lowering:
     def definitions(self) -> "_Lowering":
         """The same, where what sources hold does not count."""
         return _Lowering(self.gathered, self.graph, Report(), self.outside, looked=self.looked, blind=True)
+
+    @cached_property
+    def renames(self) -> Renames:
+        """What was called otherwise before."""
+        return renames(self.gathered.bound)
 
     def relation(self, address: Address) -> Relation:
         """The rows of a spec, asked for once. Raises Problems, without any if it has been reported."""
@@ -143,5 +152,6 @@ def lower(gathered: Gathered, graph: Graph, report: Report, outside: Callable[[s
     lowering.failed.update(broken)
     for address in graph.order:
         lowering.lower(address)
+    report.add(*problems(gathered.bound))
     name = gathered.project.spec.name
     return DesiredState(name, gathered.environment, lowering.resources)

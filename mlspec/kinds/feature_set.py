@@ -166,7 +166,7 @@ class FeatureSet(Spec):
                     )
                 else:
                     renamed = tuple(sorted(written.keys.items()))
-                    called = f"{written.role or view.name}__{name}"
+                    called = f"{written.role or scope.first_name(written.view)}__{name}"
                     found.append(Chosen(written.view, column, called, renamed, written.at or ""))
         if problems:
             raise Problems(problems)

@@ -109,7 +109,7 @@ class Model(Spec):
             for s in steps
         )  # fmt: skip
         values = pipeline.values(self.parameters)
-        version = digest("model", self.name, contract, self.framework, output, values, [_decides(s) for s in steps])
+        version = digest("model", contract, self.framework, output, values, [_decides(s) for s in steps])
         yield "", Workflow(self.name, finished, values, run_on_apply=True, version=version)
 
     def _used(self, scope: Scope, rows: Relation | None) -> tuple[Used, ...]:
@@ -130,9 +130,11 @@ class Model(Spec):
 
 
 def _decides(step: Any) -> Any:
-    """What of a step has a part in the result: not how long it may take, nor how often it is tried."""
+    """What of a step has a part in the result: neither what things are called, nor how long it may take or how often it is tried."""
     if isinstance(step, DatasetStep):
-        return ("dataset", step.name, step.relation, step.digest, step.format)
+        return ("dataset", step.name, step.digest, step.format)
+    if isinstance(step, RegisterStep):
+        return asdict(replace(step, model=""))
     if isinstance(step, CommandStep):
         return asdict(
             replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)())

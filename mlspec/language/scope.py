@@ -39,6 +39,10 @@ class Scope(ABC):
         """The spec that a reference, or an address, means."""
 
     @abstractmethod
+    def first_name(self, ref: Any) -> str:
+        """What a reference means by the name that it had before all moves: that of its features, and of what knows them."""
+
+    @abstractmethod
     def relation(self, ref: Any) -> Relation:
         """The rows that a reference, or an address, offers."""
 

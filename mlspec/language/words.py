@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from mlspec.base.address import Address
 from mlspec.ir import columntype
 
 Bool = Annotated[bool, Strict()]
@@ -62,7 +63,20 @@ def _column(text: str) -> str:
     return text
 
 
+def _whole(text: str) -> str:
+    try:
+        found = Address.parse(text)
+    except ValueError:
+        raise wrong("invalid-name", "`{text}` is not an address; write `kind.name`", text=text) from None
+    if found.part:
+        raise wrong("invalid-name", "`{text}` is a part; write `{whole}`", text=text, whole=str(found.whole))
+    _name(found.name)
+    return text
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Whole = Annotated[str, AfterValidator(_whole)]
+"""An address of a document: `kind.name`."""
 ColumnName = Annotated[str, AfterValidator(_column)]
 
 

@@ -13,7 +13,9 @@ class Action(StrEnum):
     """What is done to a resource; the value is the symbol that people see."""
 
     NONE = "·"
+    FORGET = "○"
     MOVE = "⇄"
+    IMPORT = "←"
     REPOINT = "→"
     UPDATE = "~"
     REBUILD = "↻"
@@ -85,7 +87,7 @@ class Estimate:
 class Change:
     """What would be done to one resource.
 
-    `reason` is a code for machines: `new`, `removed`, `changed`, `upstream_changed`, `content_changed` (of its files:
+    `reason` is a code for machines: `new`, `removed`, `moved`, `renamed` (something that it speaks of), `forgotten`, `imported`, `changed`, `upstream_changed`, `content_changed` (of its files:
     data or code), `metadata_changed`, `missing`, `drifted`, `requested`. `causes` are chains from what was edited to this resource. `version` is the new
     physical version of a relation, or the new model version.
     """
@@ -105,6 +107,10 @@ class Change:
     version: str = ""
     estimate: Estimate | None = None
     tags: tuple[str, ...] = ()
+    previous: str = ""
+    """The address under which it is recorded, if it was moved."""
+    existing: str = ""
+    """What is taken over instead of being made: a table, or a model version."""
 
 
 @dataclass(frozen=True)

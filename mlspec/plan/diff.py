@@ -1,7 +1,6 @@
 """Desired state against what is recorded and what is there: a plan."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
@@ -14,26 +13,12 @@ from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Pl
 from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
+from mlspec.plan.moves import GONE, NO_REFACTORING, Refactoring, marked, renamed
+from mlspec.plan.reality import Reality as Reality  # noqa: PLC0414 - who plans finds it here
 from mlspec.plan.scope import kept_of
 from mlspec.plan.select import Selection
+from mlspec.plan.suggest import suggestions
 from mlspec.state.model import Record, State
-
-
-@dataclass(frozen=True)
-class Reality:
-    """What is really there: kept versions with rows and bytes, public names, and recorded things found missing.
-
-    `known` is false when nobody looked: then the state is believed.
-    """
-
-    known: bool = False
-    versions: Mapping[str, Estimate] = field(default_factory=dict)
-    pointers: Mapping[str, str] = field(default_factory=dict)
-    drifted: frozenset[Address] = frozenset()
-    models: frozenset[str] = frozenset()
-    """Model versions that are registered already."""
-    due: Mapping[Address, int] = field(default_factory=dict)
-    """Partitions that would be built, where that can be told before the sources are read."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +27,34 @@ class Wish(Selection):
 
     replace: frozenset[Address] = frozenset()
     destroy: bool = False
+    refactoring: Refactoring = NO_REFACTORING
 
 
 def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish = Wish()) -> Plan:
     """The plan that leads from the state to the desired state, in the order in which it would be done."""
     wanted = {} if wish.destroy else dict(desired.resources)
     found: list[Change] = []
+    as_recorded = state
+    named = renamed(desired, state, reality, wish.refactoring if not wish.destroy else NO_REFACTORING)
+    state, reality = named.state, named.reality
     for address, resource in wanted.items():
         change = _compare(resource, state.get(address), reality, requested=address in wish.replace)
         if change is not None:
             found.append(change)
-    gone = [_delete(state.records[a]) for a in _children_first(state) if a not in wanted]
+    forgotten = wish.refactoring.forgotten
+    gone = [_delete(state.records[a], forgotten) for a in _children_first(state) if a not in wanted]
     caused = with_causes(tuple(found), desired.resources)
-    every = (*caused, *gone)
+    every = (
+        marked((*caused, *gone), desired, named, wish.refactoring.imported) if not wish.destroy else (*caused, *gone)
+    )
     kept, excluded = kept_of(every, desired, state, wish, destroy=wish.destroy)
     changes = tuple(c for c in every if c.address in kept)
     skipped = tuple(c for c in every if c.address not in kept)
     return Plan(
-        desired.project, desired.environment, state.lineage, state.serial, state.digest, desired.digest, changes,
-        len(wanted) - len([c for c in changes if c.action is not Action.DELETE]) - len([s for s in skipped if s.action is not Action.DELETE]),
+        desired.project, desired.environment, as_recorded.lineage, as_recorded.serial, as_recorded.digest, desired.digest, changes,
+        len(wanted) - len([c for c in every if c.action not in GONE]),
         destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
-        excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
+        notes=(*named.notes, *suggestions(every, desired, state)), excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
     )  # fmt: skip
 
 
@@ -72,13 +64,14 @@ def _children_first(state: State) -> tuple[Address, ...]:
     return tuple(reversed(in_order(parents)))
 
 
-def _delete(record: Record) -> Change:
+def _delete(record: Record, forgotten: frozenset[Address]) -> Change:
+    forget = record.address.whole in forgotten
     version = str(record.outputs.get("version", ""))
     return Change(
         record.address,
         record.form,
-        Action.DELETE,
-        "removed",
+        Action.FORGET if forget else Action.DELETE,
+        "forgotten" if forget else "removed",
         owner=record.owner,
         protect=record.protect,
         version=version,
@@ -159,7 +152,8 @@ def _made(resource: Resource, reality: Reality, action: Action) -> Action:
     """A version that is there already needs no building, and no training."""
     if (
         isinstance(resource.body, Workflow)
-        and resource.body.version in reality.models
+        and resource.body.register
+        and f"{resource.body.register.model}/{resource.body.version}" in reality.models
         and action in {Action.CREATE, Action.REBUILD}
     ):
         return Action.REPOINT

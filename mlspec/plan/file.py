@@ -76,6 +76,8 @@ def _change(change: Change) -> dict[str, Any]:
         "version": change.version,
         "estimate": _estimate(change.estimate) if change.estimate else None,
         "tags": list(change.tags),
+        "previous": change.previous,
+        "existing": change.existing,
     }
 
 
@@ -111,7 +113,7 @@ def _read_change(data: Mapping[str, Any]) -> Change:
         tuple(FieldChange(tuple(f["path"]), f["before"], f["after"], f["cost"]) for f in data["fields"]),
         tuple(ColumnChange(**c) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
         data["owner"], data["protect"], data["version"], Estimate(**estimate) if estimate else None,
-        tuple(data["tags"]),
+        tuple(data["tags"]), data["previous"], data["existing"],
     )  # fmt: skip
 
 

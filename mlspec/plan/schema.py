@@ -36,7 +36,7 @@ def plan_schema() -> dict[str, Any]:
         symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
         impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
-        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT),
+        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT,
     )  # fmt: skip
     review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT))
     verdict = _object(

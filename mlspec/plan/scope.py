@@ -23,7 +23,7 @@ def kept_of(
     changes = tuple(changes)
     recorded: Above = {r.address: r.parents for r in state}
     wanted: Above = {} if destroy else {r.address: r.parents for r in desired}
-    gone = {c.address for c in changes if c.action is Action.DELETE}
+    gone = {c.address for c in changes if c.action in {Action.DELETE, Action.FORGET}}
     all_ = {c.address for c in changes}
     kept = all_ if wish.select is None else _needed(wish.select, wanted, recorded, all_, gone, destroy=destroy)
     if not wish.exclude:

@@ -58,6 +58,21 @@ class State:
         rest = {a: r for a, r in self.records.items() if a != address}
         return replace(self, serial=self.serial + 1, records=rest)
 
+    def move(self, old: Address, new: Address) -> "State":
+        """A new state, one serial on, in which the record at `old` is at `new`, also for those that depend on it."""
+        records = {}
+        for address, record in self.records.items():
+            parents = (
+                tuple(sorted({new if p == old else p for p in record.parents}))
+                if old in record.parents
+                else record.parents
+            )
+            at = new if address == old else address
+            records[at] = (
+                record if at == address and parents == record.parents else replace(record, address=at, parents=parents)
+            )
+        return replace(self, serial=self.serial + 1, records=records)
+
     @property
     def digest(self) -> str:
         """The digest of what is recorded, whatever the serial: a saved plan is bound to it."""

@@ -44,6 +44,8 @@ DOCUMENTS = {
     "monitor": {"kind": "monitor", "name": "drift", "subject": "source.sales", "metric": "missing_rate", "columns": ["paid", "country"],
                 "threshold": {"max": 0.1}, "schedule": "0 3 * * *", "window": "1d"},
     "policy": {"kind": "policy", "name": "careful", "when": "change.action == 'delete'", "message": "Ask first", "enforce": "warn"},
+    "moved": {"kind": "moved", "name": "shop", "from": "team.store", "to": "team.shop"},
+    "removed": {"kind": "removed", "name": "old", "address": "team.old"},
 }  # fmt: skip
 
 NEEDS = {
@@ -58,6 +60,7 @@ NEEDS = {
     "model": ["pipeline"],
     "deployment": ["model"],
     "monitor": ["source"],
+    "moved": ["team"],
 }
 
 PROJECTS = ["project", *DOCUMENTS]

@@ -46,7 +46,8 @@ def tree(root):
 
 
 def test_every_kind_is_here():
-    assert {p.partition("_of_")[0].partition("_on_")[0] for p in smallest.PROJECTS} == set(KINDS.names())
+    here = {p.partition("_of_")[0].partition("_on_")[0] for p in smallest.PROJECTS}
+    assert here == set(KINDS.names()) - {"import"}  # it needs something that exists: the tests of moves have it
 
 
 def test_nothing_is_left_to_do(applied):

@@ -40,6 +40,7 @@ class Local(DeployTarget):
         startup: float = 60.0
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    exclusive: ClassVar[bool] = True
 
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
         """Write what the server is told about the deployment; where the model lies is not known before apply."""

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from sqlglot import exp
 
 from mlspec.backends.engines._duckdb.line import DuckLine
+from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.trees import counted
-from mlspec.backends.engines._warehouse.warehouse import Warehouse, explained
+from mlspec.backends.engines._warehouse.warehouse import Warehouse
 from mlspec.backends.outside import reader
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.explain import explain

@@ -14,6 +14,8 @@ ACTIONS: Mapping[str, tuple[str, str, str, str, str]] = {
     "replace": ("±", "replace (delete, then create)", "replacing", "replaced", "red"),
     "repoint": ("→", "repoint to data that already exists", "repointing", "repointed", "cyan"),
     "move": ("⇄", "move to a new address", "moving", "moved", "cyan"),
+    "import": ("←", "take over what exists", "importing", "imported", "cyan"),
+    "forget": ("○", "forget, and leave what exists", "forgetting", "forgotten", "yellow"),
     "delete": ("-", "delete", "deleting", "deleted", "red"),
     "none": ("·", "leave as it is", "checking", "checked", "dim"),
 }
@@ -29,7 +31,10 @@ _REASONS = {
     "missing": "recorded, but not there",
     "drifted": "not what was applied",
     "requested": "asked for",
+    "renamed": "something it speaks of was moved",
+    "forgotten": "no longer in the specs, and to be left as it is",
 }
+_FROM = {"moved": "was `{previous}`", "imported": "from `{existing}`"}
 _IMPACTS = {"row_shape": "other rows", "unknown": "effect cannot be tied to columns"}
 _NAMED = 2
 _COLUMNS = 8
@@ -40,6 +45,8 @@ def reason(change: Json) -> str:
     code = str(change["reason"]["code"])
     if code == "new":
         return ""
+    if code in _FROM:
+        return _FROM[code].format(**change)
     if code not in {"changed", "upstream_changed"}:
         return _REASONS.get(code, code)
     parts = [_columns_short(change["columns"])] if change["columns"] else []

@@ -8,8 +8,9 @@ from sqlglot import exp
 
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector
+from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
-from mlspec.backends.engines._warehouse.warehouse import Warehouse, explained
+from mlspec.backends.engines._warehouse.warehouse import Warehouse
 from mlspec.backends.outside.fitting import fits
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address

@@ -147,6 +147,24 @@ class Catalog:
         row = (self.names.environment, str(address), name, version)
         self.line.run(insert(pointers, tuple(_TABLES["_pointers"]), [row]))
 
+    def has_partitions(self, version: str) -> bool:
+        """Whether a version is kept in partitions."""
+        return "_definitions" in self.line.kept(self.names.data) and bool(
+            self._all("_definitions", "version", version=version)
+        )
+
+    def hand_over(self, old: Address, new: Address) -> None:
+        """What is known about an address is known about another one: what checks found, how its versions are defined."""
+        kept = self.line.kept(self.names.data)
+        environment = self.names.environment
+        for name, what, equal in (
+            ("_checks", "subject", {"environment": environment, "subject": str(old)}),
+            ("_definitions", "address", {"address": str(old)}),
+        ):
+            if name in kept:
+                change = exp.update(table(self.names.data, name), {what: str(new)}, where=equals(**equal))
+                self.line.run(change)
+
     def remove(self, address: Address) -> None:
         """Take a public name away, and the versions of its address that nothing reachable needs."""
         pointers = table(self.names.data, "_pointers")

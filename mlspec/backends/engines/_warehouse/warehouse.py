@@ -8,9 +8,8 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
@@ -18,10 +17,12 @@ from mlspec.backends.engines._warehouse import asserts, files
 from mlspec.backends.engines._warehouse.answered import retrieved
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.certificate import certified, release_of
+from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.meant import queries_of, unaddressed
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, batches, told
+from mlspec.backends.engines._warehouse.takes_over import TakesOver
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
 from mlspec.backends.partition import Partition, Wanted
@@ -36,7 +37,6 @@ from mlspec.backends.port import (
     Refreshed,
     Rows,
     Size,
-    SqlEngine,
 )
 from mlspec.base.address import Address
 from mlspec.ir.certificate import Claims
@@ -46,36 +46,15 @@ from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
-from mlspec.ir.sql.problem import SqlProblems
 from mlspec.ir.sql.spoken import Unspoken
 from mlspec.ir.sql.traits import Traits
-
-T = TypeVar("T")
 
 
 def _bytes(relation: Relation, rows: int) -> int:
     return rows * sum(width(c.type) for c in relation.columns)
 
 
-def explained(method: Callable[..., T]) -> Callable[..., T]:
-    """One at a time; what the driver raises becomes a `BackendError` in the words of the user, never a traceback."""
-
-    @wraps(method)
-    def wrapper(self: "Warehouse", *args: Any, **kwargs: Any) -> T:
-        with self.lock:
-            try:
-                return method(self, *args, **kwargs)
-            except SqlProblems as error:
-                raise BackendError(str(error), code="forbidden-sql") from None
-            except Unspoken as error:
-                raise BackendError(str(error), error.help, "unsupported-by-backend") from None
-            except self.driver_errors() as error:
-                raise self.explain(error) from None
-
-    return wrapper
-
-
-class Warehouse(SqlEngine):
+class Warehouse(TakesOver):
     """Versions live in the schema `mlspec_data`, public names in a schema called as the environment; `prefix` goes before both."""
 
     traits: ClassVar[Traits]

@@ -1,0 +1,24 @@
+"""What is really there, as far as somebody looked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlspec.base.address import Address
+from mlspec.plan.change import Estimate
+
+
+@dataclass(frozen=True)
+class Reality:
+    """What is really there: kept versions with rows and bytes, public names, and recorded things found missing.
+
+    `known` is false when nobody looked: then the state is believed.
+    """
+
+    known: bool = False
+    versions: Mapping[str, Estimate] = field(default_factory=dict)
+    pointers: Mapping[str, str] = field(default_factory=dict)
+    drifted: frozenset[Address] = frozenset()
+    models: frozenset[str] = frozenset()
+    """Model versions that are registered already, as `model/version`."""
+    due: Mapping[Address, int] = field(default_factory=dict)
+    """Partitions that would be built, where that can be told before the sources are read."""
