@@ -21,6 +21,7 @@ from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.documents.project import find_root
+from mlspec.drifting import Drifting
 from mlspec.importing import refuse_imports
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
@@ -66,7 +67,7 @@ class Planned:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-class Session(Keeping, Questions):
+class Session(Keeping, Questions, Drifting):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -111,7 +112,8 @@ class Session(Keeping, Questions):
 
     def _outside(self, gathered: "Gathered", address: str, scan: Scan) -> Seen:
         """What a source reads, looked at while the project is compiled."""
-        return look_outside(address, scan, self._open(gathered))
+        seen = look_outside(address, scan, self._open(gathered))
+        return replace(seen, problems=()) if self.tolerant else seen
 
     @cached_property
     def _physical(self) -> dict[str, str]:
@@ -177,6 +179,11 @@ class Session(Keeping, Questions):
             judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings
         )
 
+    def plan_refresh(self) -> Planned:
+        """What the state would learn of what is really there; applying it writes the state and nothing else."""
+        plan, desired = self.refresh_plan()
+        return Planned(plan, desired, {}, self.compiled.warnings)
+
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""
         path.write_text(encode_saved(SavedPlan(planned.plan, planned.desired, planned.artifacts)), "utf-8")
@@ -204,6 +211,8 @@ class Session(Keeping, Questions):
         """Carry out a plan, under the lock of the state."""
         from mlspec.apply.run import apply  # noqa: PLC0415 - start-up time: a plan carries out nothing
 
+        if planned.plan.refresh_only:
+            return self.learn(planned.plan, lock_timeout)
         refuse_unapproved(planned.plan, approved_by)
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)

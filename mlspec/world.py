@@ -20,8 +20,10 @@ from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
-from mlspec.plan.diff import Reality
+from mlspec.plan.drift import GONE
+from mlspec.plan.reality import Reality
 from mlspec.state.model import State
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic, sqlglot and a YAML parser
@@ -46,7 +48,8 @@ def chosen_backends(gathered: "Gathered", root: Path) -> Backends:
 def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
     """What a source reads: a table of the warehouse is looked at by its engine, everything else from here."""
     if scan.inside:
-        return Seen(snapshot=backends.engine.content(scan.table))
+        there = backends.engine.columns((scan.table,)).get(scan.table, {})
+        return Seen(snapshot=backends.engine.content(scan.table), there=tuple(there.items()))
     from mlspec.backends.outside.look import look  # noqa: PLC0415 - start-up time: it brings sqlglot
 
     return look(address, scan, backends.place)
@@ -82,14 +85,7 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         if error.code != "warehouse-busy" or holder is None:
             raise
         raise Locked(holder, "wait for it to end, or plan with `--no-refresh`") from None
-    drifted = set()
-    for record in state:
-        outputs = record.outputs
-        if record.form == "service" and not backends.deploys.observe(outputs):
-            drifted.add(record.address)
-        is_model = record.form == "workflow" and "model" in outputs
-        if is_model and backends.registry.get(str(outputs["model"]), str(outputs["version"])) is None:
-            drifted.add(record.address)
+    drift = drift_of(desired, state, observed, backends)
     versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in observed.versions.items()}
     trained = {
         r.body.register.model: r.body.version
@@ -98,7 +94,14 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
     }
     models = frozenset(f"{model}/{v}" for model, v in trained.items() if backends.registry.get(model, v) is not None)
     due = _due(desired, state, backends, versions.keys())
-    return Reality(True, versions, observed.pointers, frozenset(drifted), models, due)  # noqa: FBT003 - somebody looked
+    repaired = frozenset(d.address for d in drift if d.repairable and d.acknowledged is None)
+    accepted = frozenset(d.address for d in drift if d.repairable and d.acknowledged is not None) - repaired
+    gone = {
+        d.address
+        for d in drift
+        if d.what in GONE and d.address in repaired and state.records[d.address].form == "relation"
+    }
+    return Reality(True, versions, observed.pointers, repaired - gone, models, due, drift, accepted)  # noqa: FBT003 - somebody looked
 
 
 def _due(desired: DesiredState, state: State, backends: Backends, there: Collection[str]) -> dict[Address, int]:

@@ -92,12 +92,13 @@ def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew:
         done = bench.engine().refresh(address, body, bench.physical, Wanted(anew=anew), say)
         bench.engine().point(address, version)
         return Outcome({"version": version}, (_built(done),))
+    seen = {"columns": dict(scan.there)} if scan and scan.there else {}
     claims = bench.claims(address)
     size = bench.engine().build(address, body, bench.physical, anew=anew, claims=claims)
     bench.engine().point(address, version)
     computed = body.windows is not None and body.keep is Keep.VIEW
     missing = _keys_missing(bench.engine().certificate(version) or {}) if claims else ()
-    return Outcome({"version": version}, () if computed else (f"{size.rows:,} rows", *missing))
+    return Outcome({"version": version, **seen}, () if computed else (f"{size.rows:,} rows", *missing))
 
 
 def _keys_missing(certificate: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry, a state store."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
+from mlspec.backends.found import Difference, Observed
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.taking import Size as Size  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Taking
@@ -92,14 +93,6 @@ class Refreshed:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What is really in an engine: kept versions with their size, and which one each public name points to."""
-
-    versions: Mapping[str, Size] = field(default_factory=dict)
-    pointers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class CheckResult:
     """One expectation as measured. `passed` is against `max_failed`; `sample` are some of the rows that fail."""
 
@@ -137,6 +130,13 @@ class SqlEngine(Backend, Taking):
     @abstractmethod
     def observe(self) -> Observed:
         """What is there, without changing anything; nothing there is no error."""
+
+    def columns(self, tables: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The columns and types of tables that somebody else keeps, by table; nothing of what is not there.
+
+        One question for all of them. An engine that does not say it sees no change of a schema before it reads the rows.
+        """
+        return {}
 
     @abstractmethod
     def content(self, table: str) -> str:
@@ -298,6 +298,10 @@ class PipelineTarget(Backend):
     def withdraw(self, outputs: Mapping[str, Any]) -> None:
         """Take a published definition away."""
 
+    def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
+        """What of a published definition is not as it was left; changes nothing. A target may have nothing to look at."""
+        return ()
+
     @abstractmethod
     def run(self, workflow: Workflow, tools: Tools) -> Run:
         """Run it to its end. Raises BackendError naming the step that failed and its log."""
@@ -321,6 +325,10 @@ class DeployTarget(Backend):
     @abstractmethod
     def observe(self, outputs: Mapping[str, Any]) -> bool:
         """Whether what the outputs of an earlier apply describe is still there, unchanged."""
+
+    def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
+        """What of it is not as it was left; nothing exactly when `observe` says that it is."""
+        return () if self.observe(outputs) else (Difference("edited", str(outputs.get("path", ""))),)
 
     @abstractmethod
     def destroy(self, outputs: Mapping[str, Any]) -> None:

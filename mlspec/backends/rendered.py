@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlspec.backends.found import Difference
 from mlspec.backends.port import Artifact, BackendError
 from mlspec.base.digest import digest_bytes
 
@@ -32,9 +33,14 @@ class RenderedFiles:
                 self._inside(path).unlink()
         return {path: digest_bytes([text.encode()]) for path, text in sorted(texts.items())}
 
-    def unchanged(self, digests: Mapping[str, Any]) -> bool:
-        """Whether every file is there with the digest that was recorded for it."""
-        return all(self._digest(path) == found for path, found in digests.items())
+    def differences(self, digests: Mapping[str, Any]) -> tuple[Difference, ...]:
+        """The files that are gone, or do not have the digest that was recorded for them."""
+        there = {path: self._digest(path) for path in sorted(digests)}
+        return tuple(
+            Difference("edited" if found else "missing", path, str(digests[path]), found)
+            for path, found in there.items()
+            if found != digests[path]
+        )
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove those that are still ours, and the folders that this leaves empty."""

@@ -1,19 +1,9 @@
 """What an engine may do with what it holds already: give it another name, take over what somebody else has made."""
 
-from dataclasses import dataclass
-
 from mlspec.backends.error import BackendError
+from mlspec.backends.found import Size as Size  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.base.address import Address
 from mlspec.ir.relation import Relation
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much a kept relation holds; bytes are the engine's estimate. `partitions` is how many it has, if it is kept in any."""
-
-    rows: int
-    bytes: int
-    partitions: int = 0
 
 
 class Taking:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlspec.base.diag import problem
 from mlspec.cli.arguments import add_format, add_select
-from mlspec.cli.carrying_out import add_options, carry_out
+from mlspec.cli.carrying_out import add_options, carry_out, refuse_with_refresh
 from mlspec.cli.opening import open_session
 
 EXAMPLES = """\
@@ -33,13 +33,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-refresh", action="store_true", help="believe the state, do not look at what is really there"
     )
+    parser.add_argument(
+        "--refresh-only", action="store_true", help="let the state learn what is really there, and make nothing"
+    )
     add_options(parser)
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Load or make the plan, and carry it out."""
-    if args.file and (args.select or args.exclude or args.replace or args.no_refresh):
+    refuse_with_refresh(args)
+    if args.file and (args.select or args.exclude or args.replace or args.no_refresh or args.refresh_only):
         raise problem(
             "saved-plan",
             f"`{args.file}` is a saved plan: what it does is decided",
@@ -48,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     with open_session(args) as session:
         if args.file:
             planned = session.load(Path(args.file))
+        elif args.refresh_only:
+            planned = session.plan_refresh()
         else:
             planned = session.plan(
                 select=args.select, exclude=args.exclude, replace=args.replace, refresh=not args.no_refresh

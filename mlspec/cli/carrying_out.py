@@ -8,6 +8,7 @@ from mlspec.cli.arguments import positive, seconds
 from mlspec.cli.opening import root_of
 from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import can_answer, progress, results
+from mlspec.cli.views.values import count
 from mlspec.cli.views.warnings import show_warnings
 
 if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
@@ -32,6 +33,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="wait so long for the lock of the state, e.g. `30s` (default: 0)",
     )
+
+
+def refuse_with_refresh(args: argparse.Namespace) -> None:
+    """Raise Problems for options that mean nothing beside `--refresh-only`."""
+    wrong = [
+        n
+        for n in ("select", "exclude", "replace", "destroy", "no_refresh")
+        if args.refresh_only and getattr(args, n, None)
+    ]
+    if wrong:
+        option = f"--{wrong[0].replace('_', '-')}"
+        raise problem("meaningless-option", f"`{option}` means nothing beside `--refresh-only`", help="leave it out")
 
 
 def carry_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
@@ -68,6 +81,8 @@ def _agreed(args: argparse.Namespace) -> bool:
                       help="`--auto-approve` applies without asking; `mlspec plan -o FILE`, then `mlspec apply FILE`, applies what was reviewed")  # fmt: skip
     screen = progress(args.no_color)
     verb = "Destroy this" if args.verb == "destroy" else "Apply these changes"
+    if getattr(args, "refresh_only", False):
+        verb = "Let the state learn this"
     if screen.ask(f"\n{verb}? Only `yes` is accepted:") == "yes":
         return True
     screen.show("Nothing was done.")
@@ -83,6 +98,13 @@ def _apply(session: "Session", planned: "Planned", args: argparse.Namespace) -> 
             planned, parallelism=args.parallelism, approved_by=args.approved_by, lock_timeout=args.lock_timeout, on_event=narrator,
         )  # fmt: skip
     screen = results(args.no_color)
+    if planned.plan.refresh_only:
+        learned = [str(d.address) for d in planned.plan.drift if d.acknowledged is None]
+        if args.format == "json":
+            screen.data(as_json({"ok": True, "learned": list(dict.fromkeys(learned))}))
+        else:
+            screen.show(f"Refreshed: the state has learned of {count(len(set(learned)), 'thing')}; nothing was made.")
+        return 0
     if args.format == "json":
         screen.data(as_json(events.applied_data(applied.done, applied.failed, applied.skipped)))
     else:

@@ -17,6 +17,7 @@ VERBS = {
     "validate": "check the files of the project",
     "plan": "show what would change, why, and what that leads to",
     "apply": "make the changes of a plan",
+    "drift": "show what is really there and not as it was recorded; changes nothing",
     "destroy": "delete everything that was made",
     "render": "print the SQL, manifests and pipeline definitions",
     "show": "list what the project defines, or show one thing",
@@ -31,7 +32,7 @@ VERBS = {
 """In the order of the help; a verb is the module of its name, loaded when it is used (start-up time)."""
 
 _EPILOG = """\
-exit codes: 0 fine, 1 error, 2 changes are pending (only `plan --detailed-exitcode`), 130 interrupted
+exit codes: 0 fine, 1 error, 2 changes are pending (only `plan --detailed-exitcode`) or drift was found (`drift`), 130 interrupted
 
 a first round:
   mlspec init flights && cd flights

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mlspec.cli.arguments import add_select
+from mlspec.cli.carrying_out import refuse_with_refresh
 from mlspec.cli.opening import open_session, root_of
 from mlspec.cli.views.plan import as_text
 from mlspec.cli.views.plan_markdown import as_markdown
@@ -37,6 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-refresh", action="store_true", help="believe the state, do not look at what is really there"
     )
+    parser.add_argument(
+        "--refresh-only", action="store_true", help="show what the state would learn of what is really there"
+    )
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 when there are changes")
     parser.add_argument("--full", action="store_true", help="shorten nothing")
     parser.add_argument(
@@ -46,10 +50,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, save it if asked to, and show it."""
+    refuse_with_refresh(args)
     with open_session(args) as session:
-        planned = session.plan(
-            select=args.select, exclude=args.exclude, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
-        )  # fmt: skip
+        if args.refresh_only:
+            planned = session.plan_refresh()
+        else:
+            planned = session.plan(
+                select=args.select, exclude=args.exclude, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
+            )  # fmt: skip
         if args.out:
             session.save(planned, Path(args.out))
     from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot

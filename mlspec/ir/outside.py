@@ -38,7 +38,8 @@ class Scan:
     `options` are pairs of a format's options (`delimiter`, `header`); `nulls` are the texts that mean NULL.
     `snapshot` is the digest of what is there; `declared` the types as they are there. `partitions` are the declared
     columns that stand in the paths (`day=2024-01-01/`). With a `store` the files are URLs, and `tags` what tells their
-    versions apart; with a `database` the table is there. `undeclared` columns are there too, and are passed over.
+    versions apart; with a `database` the table is there. `undeclared` columns are there too, and are passed over;
+    `there` are pairs of all columns that were seen and their types, none where a look does not tell them.
     """
 
     format: str = ""
@@ -53,6 +54,7 @@ class Scan:
     store: ObjectStore | None = None
     database: Database | None = None
     undeclared: tuple[str, ...] = ()
+    there: tuple[tuple[str, str], ...] = ()
 
     @property
     def inside(self) -> bool:
@@ -77,10 +79,11 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look from outside found, without reading rows; `undeclared` are columns that nobody asked for."""
+    """What a look from outside found, without reading rows; `undeclared` are columns that nobody asked for, `there` all with their types."""
 
     files: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     snapshot: str = ""
     undeclared: tuple[str, ...] = ()
+    there: tuple[tuple[str, str], ...] = ()
     problems: tuple[Mismatch, ...] = ()

@@ -219,6 +219,11 @@ class Relation:
         return next((c for c in self.columns if c.name == name), None)
 
     @property
+    def kept_as(self) -> Keep:
+        """What an engine keeps it as: a view, or a table, in partitions or not."""
+        return Keep.VIEW if self.keep is Keep.VIEW else Keep.TABLE
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
         return tuple(c.name for c in self.columns)

@@ -294,7 +294,14 @@ class Source(Spec):
     def _scan(self, scope: Scope) -> Scan:
         wanted = self._wanted_table(scope) if self.files is None else self._wanted_files(scope, self.files)
         seen = scope.outside(str(self.address), wanted)
-        found = replace(wanted, files=seen.files, tags=seen.tags, snapshot=seen.snapshot, undeclared=seen.undeclared)
+        found = replace(
+            wanted,
+            files=seen.files,
+            tags=seen.tags,
+            snapshot=seen.snapshot,
+            undeclared=seen.undeclared,
+            there=seen.there,
+        )
         if problems := [*(self._told(scope, p) for p in seen.problems), *self._partitions(scope, found.files)]:
             raise Problems(problems)
         return found

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.plan.drift import Drift
 
 FORMAT_VERSION = 1
 
@@ -154,11 +155,16 @@ class Plan:
     """Addresses that would change too, but were not selected, or were excluded."""
     excluded: tuple[str, ...] = ()
     """Those of them that were excluded, or cannot be without what is."""
+    drift: tuple[Drift, ...] = ()
+    """What is not as it was recorded; apart from what was edited."""
+    refresh_only: bool = False
+    """Whether applying it lets the state learn of the drift, and makes nothing."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changes
+        learns = self.refresh_only and any(d.acknowledged is None for d in self.drift)
+        return not self.changes and not learns
 
     @property
     def denied(self) -> tuple[Verdict, ...]:

@@ -11,6 +11,7 @@ from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
 from mlspec.plan.columns import column_changes, impacts
+from mlspec.plan.drift import MARK
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
 from mlspec.plan.moves import GONE, NO_REFACTORING, Refactoring, marked, renamed
@@ -55,6 +56,7 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
         len(wanted) - len([c for c in every if c.action not in GONE]),
         destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
         notes=(*named.notes, *suggestions(every, desired, state)), excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
+        drift=reality.drift,
     )  # fmt: skip
 
 
@@ -95,9 +97,7 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
     if record.digest != resource.digest:
         return _changed(base, resource, record, reality)
     if lost := _lost(resource, record, reality):
-        action = _made(
-            resource, reality, Action.REBUILD if resource.form in {"relation", "workflow"} else Action.UPDATE
-        )
+        action = _made(resource, reality, _repair(resource))
         return replace(
             base,
             action=action,
@@ -174,7 +174,9 @@ def _version(resource: Resource) -> str:
 
 
 def _lost(resource: Resource, record: Record, reality: Reality) -> str:
-    if not reality.known:
+    if record.outputs.get(MARK):
+        return "drifted"
+    if not reality.known or record.address in reality.accepted:
         return ""
     if record.address in reality.drifted:
         return "drifted"
@@ -184,6 +186,13 @@ def _lost(resource: Resource, record: Record, reality: Reality) -> str:
         if reality.pointers.get(str(record.address)) != _version(resource):
             return "drifted"
     return ""
+
+
+def _repair(resource: Resource) -> Action:
+    """What brings back what is lost: data and models are built, everything else is written again."""
+    body = resource.body
+    data = body.keep is not Keep.VIEW if isinstance(body, Relation) else False
+    return Action.REBUILD if data or (isinstance(body, Workflow) and body.run_on_apply) else Action.UPDATE
 
 
 def _estimate(record: Record, reality: Reality) -> Estimate | None:

@@ -10,6 +10,7 @@ from mlspec.base.diag import problem
 from mlspec.base.digest import digest
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
+from mlspec.plan import drift
 from mlspec.plan.change import (
     FORMAT_VERSION,
     Action,
@@ -55,6 +56,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         "skipped": list(plan.skipped),
         "excluded": list(plan.excluded),
+        "drift": [drift.to_json(d) for d in plan.drift],
+        "refresh_only": plan.refresh_only,
     }
 
 
@@ -102,6 +105,7 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         tuple(Review(r["team"], r["role"], tuple(r["reviewers"]), tuple(r["addresses"])) for r in data["reviews"]),
         tuple(Verdict(v["policy"], v["enforce"], v["address"], v["message"], tuple(v["approvers"])) for v in data["verdicts"]),
         tuple(data["notes"]), data["destroy"], tuple(data["skipped"]), tuple(data["excluded"]),
+        tuple(drift.from_json(d) for d in data.get("drift", ())), data.get("refresh_only", False),
     )  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from mlspec.base.address import Address
 from mlspec.plan.change import Estimate
+from mlspec.plan.drift import Drift
 
 
 @dataclass(frozen=True)
 class Reality:
-    """What is really there: kept versions with rows and bytes, public names, and recorded things found missing.
+    """What is really there: kept versions with rows and bytes, public names, and what is not as it was recorded.
 
     `known` is false when nobody looked: then the state is believed.
     """
@@ -22,3 +23,7 @@ class Reality:
     """Model versions that are registered already, as `model/version`."""
     due: Mapping[Address, int] = field(default_factory=dict)
     """Partitions that would be built, where that can be told before the sources are read."""
+    drift: tuple[Drift, ...] = ()
+    """All that is not as it was recorded; `drifted` are the addresses of what an apply would put right of it."""
+    accepted: frozenset[Address] = frozenset()
+    """What has drifted and was accepted as it is."""

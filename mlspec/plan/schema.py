@@ -3,6 +3,7 @@
 from typing import Any
 
 from mlspec.plan.change import FORMAT_VERSION, Action, Consequence, Impact
+from mlspec.plan.drift import WHATS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT = {"type": "string"}
@@ -42,12 +43,17 @@ def plan_schema() -> dict[str, Any]:
     verdict = _object(
         policy=_TEXT, enforce=_one_of(("deny", "approve", "warn")), address=_TEXT, message=_TEXT, approvers=_list(_TEXT)
     )
+    accepted = _object(by=_one_of(("acknowledge", "ignore_changes")), reason=_TEXT, until=_TEXT)
+    drift = _object(
+        address=_TEXT, what=_one_of(WHATS), subject=_TEXT, recorded={}, observed={}, desired={}, help=_TEXT,
+        learned={"type": ["object", "null"]}, acknowledged={"anyOf": [{"type": "null"}, accepted]},
+    )  # fmt: skip
     plan = _object(
         format_version={"const": FORMAT_VERSION}, project=_TEXT, environment=_TEXT,
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
-        excluded=_list(_TEXT),
+        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG,
     )  # fmt: skip
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 

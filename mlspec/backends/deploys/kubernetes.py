@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from mlspec.backends import cluster
+from mlspec.backends.found import Difference
 from mlspec.backends.manifest import manifest_text
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
 from mlspec.backends.rendered import RenderedFiles
@@ -81,7 +82,10 @@ class Kubernetes(DeployTarget):
 
     def observe(self, outputs: Mapping[str, Any]) -> bool:
         """Whether every file is there as it was written; the cluster is not asked."""
-        return self._files(outputs["name"]).unchanged(outputs["files"])
+        return not self.differences(outputs)
+
+    def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
+        return self._files(outputs["name"]).differences(outputs["files"])
 
     def destroy(self, outputs: Mapping[str, Any]) -> None:
         """Remove the files that were written, and the folders that this leaves empty."""

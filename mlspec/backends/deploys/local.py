@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import mlspec
 from mlspec.backends import processes
+from mlspec.backends.found import Difference
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
 from mlspec.base.digest import digest
 from mlspec.ir.service import Probe, Service
@@ -68,8 +69,17 @@ class Local(DeployTarget):
 
     def observe(self, outputs: Mapping[str, Any]) -> bool:
         """Whether the process lives, was told the same, and answers with the right version."""
+        return not self.differences(outputs)
+
+    def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
         bundle = self._bundle(outputs["path"])
-        return processes.alive(bundle / "server.pid") and _told(bundle) == outputs["bundle"] and _answers(outputs)
+        if not bundle.is_dir():
+            return (Difference("missing", outputs["path"], outputs["bundle"]),)
+        if (told := _told(bundle)) != outputs["bundle"]:
+            return (Difference("edited", outputs["path"], outputs["bundle"], told),)
+        if not processes.alive(bundle / "server.pid"):
+            return (Difference("stopped", f"the server on port {outputs['port']}"),)
+        return () if _answers(outputs) else (Difference("stopped", f"the server on port {outputs['port']} (silent)"),)
 
     def destroy(self, outputs: Mapping[str, Any]) -> None:
         """Stop the server and remove its bundle."""

@@ -95,7 +95,7 @@ class Postgres(Warehouse):
             "AND attnum > 0 AND NOT attisdropped AND has_table_privilege(attrelid, 'SELECT') ORDER BY attnum"
         )
         found = line.raw.execute(query, [name]).fetchall()
-        kinds = {n: types.logical(oid, *_sizes(mod)) for n, oid, mod in found}
+        kinds = {n: types.logical(oid, *types.sizes(mod)) for n, oid, mod in found}
         return {n: to_sql(k) if k else "UNION(unknown INTEGER)" for n, k in kinds.items()}
 
     def fingerprint(self, line: Line, table: exp.Table) -> str:
@@ -157,11 +157,6 @@ def _sums(names: Iterable[str], rows: str) -> tuple[str, str]:
     row = f"md5(CAST(ROW({', '.join(column(n, rows).sql('postgres') for n in names)}) AS TEXT))"
     first, second = (f"sum(CAST(CAST('x' || substr({row}, {at}, 16) AS BIT(64)) AS BIGINT))" for at in (1, 17))
     return first, second
-
-
-def _sizes(modifier: int) -> tuple[int | None, int | None]:
-    """The precision and scale in PostgreSQL's modifier of a type, as they are kept in it for decimals."""
-    return ((modifier - 4) >> 16 & 0xFFFF, (modifier - 4) & 0x7FF) if modifier >= 4 else (None, None)  # noqa: PLR2004 - a header
 
 
 def _ordered(name: str, times: list[str]) -> str:

@@ -15,7 +15,8 @@ from mlspec.backends.engines._spark.notes import Files, Views
 from mlspec.backends.engines._spark.shelf import Folder, Tables
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.warehouse import Warehouse
-from mlspec.backends.port import BackendError, Physical, Size
+from mlspec.backends.found import Size
+from mlspec.backends.port import BackendError, Physical
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.outside import Scan

@@ -72,4 +72,5 @@ def _files(address: str, scan: Scan, place: Place) -> Seen:
 def _compared(address: str, scan: Scan, found: list[Group]) -> Seen:
     declared = {n for n, _ in scan.declared}
     undeclared = tuple(dict.fromkeys(n for g in found for n in g.names if n not in declared))
-    return Seen(undeclared=undeclared, problems=tuple(mismatches(address, scan, found)))
+    there = {n: str(g.kind(n) or g.types.get(n) or "string") for g in reversed(found) for n in g.names}
+    return Seen(undeclared=undeclared, there=tuple(there.items()), problems=tuple(mismatches(address, scan, found)))

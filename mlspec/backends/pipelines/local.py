@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from mlspec.backends.found import Difference
 from mlspec.backends.pipelines._local.cache import Cache
 from mlspec.backends.pipelines._local.contract import read_secrets
 from mlspec.backends.pipelines._local.edges import check_conditions, needs
@@ -67,6 +68,18 @@ class Local(PipelineTarget):
     def withdraw(self, outputs: Mapping[str, Any]) -> None:
         """Take the description away; runs, cache and models stay."""
         self._published(str(outputs.get("name", ""))).unlink(missing_ok=True)
+
+    def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
+        """Whether the description is there as it was published."""
+        path = self._published(str(outputs.get("name", "")))
+        shown = path.relative_to(self.place.root).as_posix()
+        try:
+            found = digest(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return (Difference("missing", shown, str(outputs["digest"])),)
+        except (OSError, UnicodeDecodeError):
+            found = "unreadable"
+        return () if found == outputs["digest"] else (Difference("edited", shown, str(outputs["digest"]), found),)
 
     def run(self, workflow: Workflow, tools: Tools) -> Run:
         """Run it to its end, unless its version is registered already. Raises BackendError, its log in `help`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from mlspec.cli.views import reasons
+from mlspec.cli.views import drift, reasons
 from mlspec.cli.views.fields import field_lines
 from mlspec.cli.views.reasons import ACTIONS, DESTRUCTIVE, Json
 from mlspec.cli.views.terminal import Look, padded
@@ -14,7 +14,7 @@ _ADDRESSES = 6
 
 def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
     """Everything that somebody must know who is asked to agree; `full` shortens nothing."""
-    parts = [_header(plan, look)]
+    parts = [_header(plan, look), *_drift(plan, look)]
     changes = [c for c in plan["changes"] if c["action"] != "none"]
     if changes:
         parts.append(_legend(changes, look))
@@ -31,8 +31,16 @@ def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
 
 
 def _header(plan: Json, look: Look) -> str:
-    what = "Destroy" if plan["destroy"] else "Plan for"
+    what = "Destroy" if plan["destroy"] else "Refresh of" if plan["refresh_only"] else "Plan for"
     return look.paint(f"{what} {plan['project']}, environment {plan['environment']}", "bold")
+
+
+def _drift(plan: Json, look: Look) -> Iterator[str]:
+    """What nobody edited and is different all the same, before what was edited."""
+    if not plan["drift"]:
+        return
+    head = "What the state would learn" if plan["refresh_only"] else "Drift: not as it was recorded"
+    yield "\n".join([look.paint(f"{head}", "bold", "yellow"), *drift.lines(plan["drift"], look)])
 
 
 def _legend(changes: Sequence[Json], look: Look) -> str:

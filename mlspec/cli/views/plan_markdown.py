@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from mlspec.cli.views import reasons
+from mlspec.cli.views.drift import WORDS
 from mlspec.cli.views.fields import field_lines
 from mlspec.cli.views.plan import handle
 from mlspec.cli.views.reasons import DESTRUCTIVE, Json
@@ -23,6 +24,8 @@ def as_markdown(plan: Json) -> str:
     if lost := [c["address"] for c in changes if c["action"] in DESTRUCTIVE]:
         names = some([f"`{a}`" for a in lost], 20)
         parts.append(f"> [!CAUTION]\n> {count(len(lost), 'change')} would delete what exists: {names}")
+    if plan["drift"]:
+        parts.append("\n".join(_drift(plan)))
     if changes:
         parts.append("\n".join(_table(changes)))
     parts.extend(_asides(plan))
@@ -35,6 +38,14 @@ def as_markdown(plan: Json) -> str:
             else "_The details are too long for a comment: see the log of the run._"
         )
     return "\n\n".join(parts) + "\n"
+
+
+def _drift(plan: Json) -> Iterator[str]:
+    yield "**What the state would learn**" if plan["refresh_only"] else "**Drift: not as it was recorded**"
+    yield ""
+    for one in plan["drift"]:
+        accepted = " (accepted)" if one["acknowledged"] else ""
+        yield f"- `{one['address']}`: {_text(one['subject'])} {WORDS[one['what']]}{accepted}"
 
 
 def _table(changes: list[Json]) -> Iterator[str]:

@@ -139,6 +139,8 @@ def summary(plan: Json) -> str:
 
 def nothing(plan: Json) -> str:
     """What is said of an empty plan."""
+    if plan["refresh_only"]:
+        return "Nothing is made; only the state is written." if plan["drift"] else "The state knows what is there."
     if plan["skipped"]:
         return "No changes in what was selected."
     return "Nothing to destroy." if plan["destroy"] else "No changes. What exists matches the specs."

@@ -1,6 +1,6 @@
 """A line over a connector of Python's DB-API; the few things that differ are said by who opens it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,7 +11,7 @@ from mlspec.backends.outside.arrow import library, physical
 from mlspec.backends.port import BackendError
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
-from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.dialect import DIALECT, from_sql
 from mlspec.ir.sql.formulate import written
 from mlspec.ir.sql.traits import Traits
 
@@ -69,6 +69,18 @@ class ConnectorLine(Line):
             f"SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = {name}"  # noqa: S608 - quoted by the writer
         )
         return {str(n): Keep.VIEW if "VIEW" in str(k).upper() else Keep.TABLE for n, k in found.rows}
+
+    def described(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """A question for each table: what a catalog says of types is different everywhere, what a query answers is not."""
+        found = {}
+        for name in names:
+            nothing = exp.select(exp.Star()).from_(exp.to_table(name, dialect=DIALECT)).limit(0)
+            try:
+                there = self.ask(nothing)
+            except Exception:  # noqa: BLE001, S112 - it is not there, which the build says with the name of the source
+                continue
+            found[name] = dict(zip(there.names, there.types, strict=True))
+        return found
 
     def batches(self, table: exp.Table) -> Iterator[Any]:
         """In no order: none is kept, so a file of a training dataset has its rows as they come."""

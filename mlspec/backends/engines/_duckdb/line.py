@@ -1,6 +1,6 @@
 """A connection to DuckDB as the furniture knows one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,24 @@ class DuckLine(Line):
             "UNION ALL SELECT view_name, 'view' FROM duckdb_views() WHERE schema_name = ?"
         )
         return {name: Keep(kind) for name, kind in self.raw.execute(query, [schema, schema]).fetchall()}
+
+    def shapes(self, schemas: Sequence[str]) -> Mapping[tuple[str, str], str]:
+        query = (
+            "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE list_contains(?, schema_name) UNION ALL "
+            "SELECT schema_name, table_name, string_agg(column_name || ' ' || data_type, ', ' ORDER BY column_name) FROM duckdb_columns() "
+            "SEMI JOIN duckdb_tables() USING (table_oid, schema_name) WHERE list_contains(?, schema_name) GROUP BY ALL"
+        )
+        found = self.raw.execute(query, [list(schemas), list(schemas)]).fetchall()
+        return {(schema, name): text for schema, name, text in found}
+
+    def described(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        places = {(t.db or "main", t.name): n for n in names for t in [exp.to_table(n, dialect=DIALECT)]}
+        query = "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() WHERE list_contains(?, table_name) ORDER BY column_index"
+        found: dict[str, dict[str, str]] = {}
+        for schema, table, name, kind in self.raw.execute(query, [[t for _, t in places]]).fetchall():
+            if (schema, table) in places:
+                found.setdefault(places[schema, table], {})[name] = _logical(kind)
+        return found
 
     def batches(self, table: exp.Table) -> Iterator[Any]:
         query = exp.select(exp.Star()).from_(table).sql(DIALECT)

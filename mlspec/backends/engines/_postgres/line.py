@@ -1,19 +1,19 @@
 """A connection to PostgreSQL as the furniture knows one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlglot import exp
 
-from mlspec.backends.engines._postgres.types import logical, shown
+from mlspec.backends.engines._postgres.types import logical, shown, sizes
 from mlspec.backends.engines._warehouse import arrow
 from mlspec.backends.engines._warehouse.line import Answer, Line
 from mlspec.backends.engines._warehouse.trees import drop
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
-from mlspec.ir.sql.dialect import data_type
+from mlspec.ir.sql.dialect import DIALECT, data_type
 from mlspec.ir.sql.formulate import written
 from mlspec.ir.sql.traits import POSTGRES
 
@@ -21,6 +21,17 @@ ROWS_AT_ONCE = 50_000
 _KINDS = {"r": Keep.TABLE, "p": Keep.TABLE, "v": Keep.VIEW}
 _LOADED = "__loaded"
 _TEXT = ColumnType("string")
+
+_SHAPES = """\
+SELECT n.nspname, c.relname, CASE WHEN c.relkind = 'v' THEN pg_catalog.pg_get_viewdef(c.oid) ELSE coalesce((
+  SELECT string_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attname)
+  FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '') END
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v')"""
+_DESCRIBED = """\
+SELECT t.at, a.attname, a.atttypid, a.atttypmod FROM unnest(%s::text[]) WITH ORDINALITY AS t(name, at)
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(t.name)
+WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY t.at, a.attnum"""
 
 
 class PostgresLine(Line):
@@ -76,6 +87,18 @@ class PostgresLine(Line):
             "WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v')"
         )
         return {name: _KINDS[kind] for name, kind in self.raw.execute(query, [schema]).fetchall()}
+
+    def shapes(self, schemas: Sequence[str]) -> Mapping[tuple[str, str], str]:
+        found = self.raw.execute(_SHAPES, [list(schemas)]).fetchall()
+        return {(schema, name): text for schema, name, text in found}
+
+    def described(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        places = [".".join(_quoted(p.name) for p in exp.to_table(n, dialect=DIALECT).parts) for n in names]
+        found: dict[str, dict[str, str]] = {}
+        for at, name, oid, modifier in self.raw.execute(_DESCRIBED, [places]).fetchall():
+            kind = logical(oid, *sizes(modifier))
+            found.setdefault(names[at - 1], {})[name] = str(kind) if kind else shown(oid)
+        return found
 
     def batches(self, table: exp.Table) -> Iterator[Any]:
         """As they lie on the disk, which is the order in which a build wrote them."""

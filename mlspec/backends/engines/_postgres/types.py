@@ -29,6 +29,11 @@ def logical(number: int, precision: int | None = None, scale: int | None = None)
     return ColumnType("array", items=(ColumnType(_NAMES[_ITEMS[number]]),)) if number in _ITEMS else None
 
 
+def sizes(modifier: int) -> tuple[int | None, int | None]:
+    """The precision and scale in PostgreSQL's modifier of a type, as they are kept in it for decimals."""
+    return ((modifier - 4) >> 16 & 0xFFFF, (modifier - 4) & 0x7FF) if modifier >= 4 else (None, None)  # noqa: PLR2004 - a header
+
+
 def shown(number: int) -> str:
     """What a type is called that is no logical one."""
     return _OTHERS.get(number, "unknown")

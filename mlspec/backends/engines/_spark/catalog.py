@@ -8,9 +8,11 @@ from typing import Any
 
 from mlspec.backends.engines._spark.line import SparkLine
 from mlspec.backends.engines._warehouse.catalog import Catalog, as_kept, as_result, left_behind
-from mlspec.backends.port import CheckResult, CheckRun, Size
+from mlspec.backends.found import Altered, Observed, Size
+from mlspec.backends.port import CheckResult, CheckRun
 from mlspec.base.address import Address
-from mlspec.ir.relation import Keep
+from mlspec.base.digest import digest
+from mlspec.ir.relation import Keep, Relation
 
 _RUNS = 100
 """As many runs of the checks of a subject are kept."""
@@ -28,12 +30,27 @@ class SparkCatalog(Catalog):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def versions(self) -> dict[str, Size]:
+        return dict(self.observed().versions)
+
+    def observed(self) -> Observed:
+        """What the notes say; a view whose definition is not the one that was noted with it was altered by hand."""
         known = self.line.noted()
-        return {v: Size(n["rows"], n["bytes"]) for v, n in known.items() if self.line.shelf.whole(v, n)}
+        there = self.line.shelf.there(known)
+        altered = {
+            v: Altered(f"digest {n['made']}", str(n["query"]))
+            for v, n in known.items()
+            if n.get("made") and digest(str(n["query"])) != n["made"]
+        }
+        whole = {v: Size(n["rows"], n["bytes"]) for v, n in known.items() if v in there and v not in altered}
+        return Observed(whole, self.pointers(), altered)
+
+    def mend(self, version: str, relation: Relation) -> None:
+        """A version is written beside what there is, so that nothing is in the way."""
 
     def pointers(self) -> dict[str, str]:
         mine = [n for n in self._pointers() if n["environment"] == self.names.environment]
-        return {n["address"]: n["version"] for n in mine}
+        shown = self.line.shelf.shown(self.names.public)
+        return {n["address"]: n["version"] for n in mine if shown is None or n["name"] in shown}
 
     def _pointers(self) -> list[Any]:
         return list(self.line.notes.all("pointer").values())

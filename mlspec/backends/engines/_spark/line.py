@@ -3,7 +3,7 @@
 Every version that a query names is opened under its own name in the session when it is first named.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from mlspec.backends.engines._spark.notes import Note, Notes
 from mlspec.backends.engines._spark.shelf import Shelf, spark_columns
 from mlspec.backends.engines._warehouse.line import Answer, Line
 from mlspec.backends.port import BackendError
+from mlspec.base.digest import digest
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql
 from mlspec.ir.sql.formulate import written
@@ -56,6 +57,16 @@ class SparkLine(Line):
     def kept(self, schema: str) -> Mapping[str, Keep]:
         return {v: Keep(n["keep"]) for v, n in self.noted().items()} if schema == self.data else {}
 
+    def described(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        found = {}
+        for name in names:
+            try:
+                fields = self.session().table(name).schema.fields
+            except Exception:  # noqa: BLE001, S112 - it is not there, which the build says with the name of the source
+                continue
+            found[name] = {f.name: logical(f.dataType.simpleString()) for f in fields}
+        return found
+
     def batches(self, table: exp.Table) -> Iterator[Any]:
         note = self._note(table.name)
         if note["keep"] == Keep.TABLE:
@@ -95,6 +106,7 @@ class SparkLine(Line):
         frame = self.session().sql(self._words(query))
         if relation.keep is Keep.VIEW:
             made["query"] = query.sql(DIALECT)
+            made["made"] = digest(made["query"])
         else:
             made |= self.shelf.write(version, frame)
         self.forget(version)

@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,12 @@ class Shelf(ABC):
     """Keeps rows; `session` answers the session when it is needed, and not before."""
 
     @abstractmethod
-    def whole(self, version: str, note: Note) -> bool:
-        """Whether what a note speaks of is really there."""
+    def there(self, notes: Mapping[str, Note]) -> set[str]:
+        """The versions of which what their notes speak of is really there."""
+
+    def shown(self, schema: str) -> set[str] | None:
+        """The public names that others can read; None where nobody can."""
+        return None
 
     @abstractmethod
     def write(self, version: str, frame: Any) -> dict[str, Any]:
@@ -82,8 +86,10 @@ class Folder(Shelf):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def whole(self, version: str, note: Note) -> bool:
-        return bool(note["keep"] == Keep.VIEW) or (self.folder / note["folder"] / "_SUCCESS").exists()
+    def there(self, notes: Mapping[str, Note]) -> set[str]:
+        return {
+            v for v, n in notes.items() if n["keep"] == Keep.VIEW or (self.folder / n["folder"] / "_SUCCESS").exists()
+        }
 
     def write(self, version: str, frame: Any) -> dict[str, Any]:
         name = _another(version)
@@ -121,8 +127,12 @@ class Tables(Shelf):
             return []
         return [row[1] for row in self._run(f"SHOW TABLES IN `{schema}`") if not row[2]]
 
-    def whole(self, version: str, note: Note) -> bool:
-        return True  # it is noted after it is there, and forgotten before it goes
+    def there(self, notes: Mapping[str, Note]) -> set[str]:
+        kept = set(self._there(self.schema))
+        return {v for v, n in notes.items() if v in kept and (n["keep"] == Keep.VIEW or n["table"] in kept)}
+
+    def shown(self, schema: str) -> set[str] | None:
+        return set(self._there(schema))
 
     def write(self, version: str, frame: Any) -> dict[str, Any]:
         from pyspark.sql.connect.functions import monotonically_increasing_id  # noqa: PLC0415 - heavy

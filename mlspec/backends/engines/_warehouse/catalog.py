@@ -14,6 +14,8 @@ from mlspec.backends.engines._warehouse.ledger import TABLES as PARTITION_TABLES
 from mlspec.backends.engines._warehouse.ledger import Ledger
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
+from mlspec.backends.engines._warehouse.shapes import TABLES as SHAPE_TABLES
+from mlspec.backends.engines._warehouse.shapes import Shapes
 from mlspec.backends.engines._warehouse.trees import (
     delete,
     drop,
@@ -24,9 +26,10 @@ from mlspec.backends.engines._warehouse.trees import (
     table,
 )
 from mlspec.backends.engines._warehouse.values import plain
-from mlspec.backends.port import CheckResult, CheckRun, Rows, Size
+from mlspec.backends.found import Altered, Observed, Size
+from mlspec.backends.port import CheckResult, CheckRun, Rows
 from mlspec.base.address import Address
-from mlspec.ir.relation import Keep
+from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import column
 
 _TABLES = {
@@ -35,6 +38,7 @@ _TABLES = {
     "_certificates": {"version": "VARCHAR", "certificate": "VARCHAR"},
     "_checks": {"environment": "VARCHAR", "subject": "VARCHAR", "measured_at": "TIMESTAMPTZ", "results": "VARCHAR"},
     **PARTITION_TABLES,
+    **SHAPE_TABLES,
 }
 _NOT_OURS = frozenset({"main", "public", "default"})
 """Schemas that are there before anybody makes them."""
@@ -58,14 +62,54 @@ class Catalog:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def versions(self) -> dict[str, Size]:
-        """The versions that are whole: recorded, and really there."""
+        """The versions that are whole: recorded, really there, and as they were made."""
+        return self._versions(self._altered())[0]
+
+    def observed(self) -> Observed:
+        """Everything that is there, by as many questions whatever there is."""
+        shapes = Shapes(self.line, self.names)
+        made, now = shapes.made(), shapes.now()
+        altered = shapes.altered(made, now)
+        inside = {name: found for (schema, name), found in altered.items() if schema == self.names.data}
+        versions, unnoted = self._versions(inside)
+        known = {self.names.fitting(v): v for v in self._recorded()} if inside or altered else {}
+        pointers, names = dict(self.pointers()), {}
+        for address, name in self._public(pointers).items():
+            if (changed := altered.get((self.names.public, name))) is not None:
+                names[address] = changed
+                target = shapes.target(changed.found)
+                pointers[address] = known.get(target, target)
+        return Observed(versions, pointers, {known[n]: a for n, a in inside.items() if n in known}, names, unnoted)
+
+    def _altered(self) -> dict[str, Altered]:
+        """The tables and views of versions that somebody has altered by hand, by name."""
+        shapes = Shapes(self.line, self.names)
+        found = shapes.altered(shapes.made(), shapes.now())
+        return {name: altered for (schema, name), altered in found.items() if schema == self.names.data}
+
+    def _recorded(self) -> list[str]:
+        """The versions that are recorded, whether they are there or not."""
+        kept = self.line.kept(self.names.data)
+        return [str(v) for (v,) in self._all("_versions", "version")] if "_versions" in kept else []
+
+    def _public(self, addresses: Iterable[str]) -> dict[str, str]:
+        """The public names of addresses in this environment."""
+        wanted = set(addresses)
+        if not wanted:
+            return {}
+        found = self._all("_pointers", "address", "name", environment=self.names.environment)
+        return {str(a): str(n) for a, n in found if a in wanted}
+
+    def _versions(self, altered: Mapping[str, Altered]) -> tuple[dict[str, Size], frozenset[str]]:
+        """The versions that are whole, and those in partitions that nothing says any more what they are made of."""
         kept = self.line.kept(self.names.data)
         found = self._all("_versions", "version", "rows", "bytes") if "_versions" in kept else ()
         parts = self._parts() if "_partitions" in kept else {}
-        whole = ((v, int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept)
+        there = [(v, int(r), int(b)) for v, r, b in found if self.names.fitting(v) in kept]
         defined = {v for (v,) in self._all("_definitions", "version")} if "_definitions" in kept else set()
-        lost = defined - parts.keys()  # rows, but nothing that says what they are made of
-        return {v: Size(r, b, parts.get(v, 0)) for v, r, b in whole if v not in lost or not r}
+        unnoted = frozenset(v for v, rows, _ in there if rows and v in defined - parts.keys())
+        whole = {v: Size(r, b, parts.get(v, 0)) for v, r, b in there if self.names.fitting(v) not in altered}
+        return {v: size for v, size in whole.items() if v not in unnoted}, unnoted
 
     def _parts(self) -> dict[str, int]:
         """How many partitions each version has."""
@@ -107,6 +151,7 @@ class Catalog:
     def record(self, address: str, version: str, size: Size, reads: Iterable[str]) -> None:
         """Note that a version is whole."""
         self.forget(version)
+        Shapes(self.line, self.names).note(self.names.data, self.names.fitting(version))
         row = (version, address, size.rows, size.bytes, json.dumps(sorted(reads)))
         self.line.run(insert(table(self.names.data, "_versions"), tuple(_TABLES["_versions"]), [row]))
 
@@ -128,9 +173,30 @@ class Catalog:
         self.forget(version)
         Ledger(self.line, self.names).discard(version)
         self._uncertify(version)
+        Shapes(self.line, self.names).erase(self.names.data, self.names.fitting(version))
         keep = self.line.kept(self.names.data).get(self.names.fitting(version))
         if keep is not None:
             self.line.run(drop(keep, self.names.version(version)))
+
+    def mend(self, version: str, relation: Relation) -> None:
+        """Clear the way for a version that somebody has altered by hand; a column that was added can just go.
+
+        What is read by views of others cannot be dropped on every engine; that is said by the engine.
+        """
+        name = self.names.fitting(version)
+        if name not in self._altered():
+            return
+        made = self.names.version(version)
+        if self.line.kept(self.names.data)[name] is not relation.kept_as:
+            self.line.run(drop(self.line.kept(self.names.data)[name], made))
+        elif relation.kept_as is Keep.TABLE:
+            there = self.line.ask(exp.select(exp.Star()).from_(made.copy()).limit(0)).names
+            for extra in [n for n in there if n not in relation.names]:
+                words = [part.sql(self.line.traits.dialect) for part in (made, column(extra))]
+                self.line.execute("ALTER TABLE {} DROP COLUMN {}".format(*words))
+            if name in self._altered():
+                Ledger(self.line, self.names).discard(version)
+                self.line.run(drop(Keep.TABLE, made))
 
     def point(self, address: Address, version: str) -> None:
         """Let the public name mean a version; the name of two kinds at once is told apart by its kind."""
@@ -143,6 +209,7 @@ class Catalog:
         if self.names.public not in _NOT_OURS:
             self.line.run(make_schema(self.names.public))
         self.line.let_view(table(self.names.public, name), exp.select(exp.Star()).from_(self.names.version(version)))
+        Shapes(self.line, self.names).note(self.names.public, name)
         self.line.run(delete(pointers, environment=self.names.environment, address=str(address)))
         row = (self.names.environment, str(address), name, version)
         self.line.run(insert(pointers, tuple(_TABLES["_pointers"]), [row]))
@@ -171,6 +238,7 @@ class Catalog:
         equal = {"environment": self.names.environment, "address": str(address)}
         for (name,) in self._all("_pointers", "name", **equal):
             self.line.run(drop(Keep.VIEW, table(self.names.public, name)))
+            Shapes(self.line, self.names).erase(self.names.public, name)
         self.line.run(delete(pointers, **equal))
         known = {v: (a, _reads(r)) for v, a, r in self._all("_versions", "version", "address", "reads")}
         pointed = self._all("_pointers", "version", "address")

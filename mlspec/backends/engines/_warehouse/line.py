@@ -1,7 +1,7 @@
 """A line to a warehouse: the few things that an engine must be able to do; all else is built on them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +51,17 @@ class Line(ABC):
     @abstractmethod
     def kept(self, schema: str) -> Mapping[str, Keep]:
         """The tables and views of a schema, by name; a schema that is not there has none."""
+
+    def shapes(self, schemas: Sequence[str]) -> Mapping[tuple[str, str], str]:
+        """By schema and name: the definition of each view and the columns of each table, in the engine's own words.
+
+        One question for all of them; an engine that cannot say it says nothing, and nobody sees what is altered by hand.
+        """
+        return {}
+
+    def described(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The columns of tables that somebody else keeps, with their types; nothing of those that are not there."""
+        return {}
 
     @abstractmethod
     def batches(self, table: exp.Table) -> Iterator[Any]:

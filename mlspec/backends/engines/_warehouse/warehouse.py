@@ -25,18 +25,17 @@ from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, 
 from mlspec.backends.engines._warehouse.takes_over import TakesOver
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
+from mlspec.backends.found import Observed, Size
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.port import (
     Artifact,
     BackendError,
     CheckResult,
     CheckRun,
-    Observed,
     Physical,
     Place,
     Refreshed,
     Rows,
-    Size,
 )
 from mlspec.base.address import Address
 from mlspec.ir.certificate import Claims
@@ -174,8 +173,12 @@ class Warehouse(TakesOver):
         line = self.line(write=False)
         if line is None:
             return Observed()
-        catalog = self.catalog(line)
-        return Observed(catalog.versions(), catalog.pointers())
+        return self.catalog(line).observed()
+
+    @explained
+    def columns(self, tables: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        line = self.line(write=False) if tables else None
+        return line.described(tables) if line else {}
 
     @explained
     def content(self, table: str) -> str:
@@ -194,6 +197,7 @@ class Warehouse(TakesOver):
             if known is not None and not anew:
                 return known
             catalog.forget(version)
+            catalog.mend(version, relation)
             try:
                 size = self._made(line, address, relation, physical)
             except BaseException:
@@ -262,6 +266,7 @@ class Warehouse(TakesOver):
         line, catalog = self.writing()
         parted = self._partitioned(line, address, relation, physical)
         with line.transaction(parted.version):
+            catalog.mend(parted.version, relation)
             parted.prepare()
         found = parted.partitions()
         chosen = wanted.among(found)

@@ -1,0 +1,77 @@
+"""The verbs about what is really there: drift, and letting the state learn of it."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlspec.base.diag import Diagnostic
+from mlspec.bookkeeping import Bookkeeping
+from mlspec.compile.project import Compiled
+from mlspec.ir.desired import DesiredState
+from mlspec.plan.change import Plan
+from mlspec.plan.drift import Drift, refreshed
+from mlspec.plan.file import refuse_stale
+from mlspec.state.codec import encode
+from mlspec.world import reality
+
+if TYPE_CHECKING:  # start-up time
+    from mlspec.apply.run import Applied
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """What is not as it was recorded, and how many resources are recorded."""
+
+    project: str
+    environment: str
+    drift: tuple[Drift, ...]
+    recorded: int
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def open(self) -> tuple[Drift, ...]:
+        """What nobody has accepted."""
+        return tuple(d for d in self.drift if d.acknowledged is None)
+
+
+class Drifting(Bookkeeping):
+    """The part of a session that looks at what is really there."""
+
+    tolerant = False
+    """Whether sources are compiled that do not fit their declaration: how they differ is what is to be found out."""
+
+    @property
+    @abstractmethod
+    def compiled(self) -> Compiled:
+        """The project, compiled once."""
+
+    def drift(self) -> Drifted:
+        """What is really there against what was recorded. Writes nothing, in no backend and not in the state."""
+        self.tolerant = True
+        compiled, (state, _) = self.compiled, self.recorded()
+        found = reality(compiled.desired, state, self.backends).drift
+        return Drifted(compiled.desired.project, compiled.desired.environment, found, len(state.records))
+
+    def refresh_plan(self) -> tuple[Plan, DesiredState]:
+        """What the state would learn of what is really there; nothing else is ever made of such a plan."""
+        self.tolerant = True
+        compiled, (state, _) = self.compiled, self.recorded()
+        found = reality(compiled.desired, state, self.backends).drift
+        plan = Plan(compiled.desired.project, compiled.desired.environment, state.lineage, state.serial, state.digest,
+                    compiled.desired.digest, unchanged=len(state.records), drift=found, refresh_only=True)  # fmt: skip
+        return plan, compiled.desired
+
+    def learn(self, plan: Plan, lock_timeout: float = 0.0) -> "Applied":
+        """Let the state learn what a refresh has found, under its lock; the state after it. Makes nothing."""
+        from mlspec.apply.run import Applied  # noqa: PLC0415 - start-up time: looking carries out nothing
+
+        lock = self.backends.store.lock("refresh", lock_timeout)
+        try:
+            state, text = self.recorded()
+            refuse_stale(plan, state)
+            learned = refreshed(state, plan.drift)
+            if learned is not state:
+                self.backends.store.write(encode(learned), text)
+            return Applied(learned)
+        finally:
+            self.backends.store.unlock(lock.id)
