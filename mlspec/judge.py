@@ -6,46 +6,83 @@ from typing import Any
 
 from mlspec.backends.chosen import Backends
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems, problem
+from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.workflow import Workflow
+from mlspec.plan.approval import Approval
 from mlspec.plan.change import Action, Change, Plan
-from mlspec.plan.impact import Team, reviews
-from mlspec.plan.policy import Rule, verdicts
+from mlspec.plan.policy import Rule, judge
+from mlspec.plan.review import Team, reviews
+from mlspec.plan.situation import Situation
+from mlspec.state.model import State
 
 
-def judged(plan: Plan, compiled: Compiled, backends: Backends) -> Plan:
+def judged(plan: Plan, compiled: Compiled, backends: Backends, state: State, today: str) -> Plan:
     """The plan with reviews, verdicts and notes. Raises Problems when it would delete or replace what is protected."""
+    refuse_unknown_environments(compiled)
     unwanted = {Action.DELETE, Action.REPLACE}
     found = [_protected(c) for c in plan.changes if c.protect and c.action in unwanted and not c.address.part]
     if found:
         raise Problems(found)
     if plan.empty:
         return plan
-    met, failed = verdicts(_rules(compiled), plan.changes, compiled.desired.resources, plan.environment)
-    if failed:
-        raise Problems(failed)
-    return replace(plan, verdicts=met, reviews=reviews(plan.changes, _teams(compiled)), notes=_notes(plan, backends))
+    teams = teams_of(compiled)
+    roles = {t.name: t.role for t in teams.values()}
+    seen = Situation(plan.changes, compiled.desired.resources, plan.environment, roles, today)
+    said = judge(_rules(compiled), seen)
+    if said.failed:
+        raise Problems(said.failed)
+    asked = reviews(plan.changes, teams, state)
+    notes = (*_notes(plan, backends), *said.notes)
+    chosen = compiled.gathered.project.spec.environment(plan.environment)  # type: ignore[attr-defined]
+    return replace(plan, verdicts=said.verdicts, reviews=asked, notes=notes, reviews_required=chosen.require_reviews)
 
 
 def _protected(change: Change) -> Diagnostic:
+    owner = f", which belongs to `{change.owner}`," if change.owner else ""
+    why = f"`{change.address}`{owner} is protected; the plan would {change.action.word} it"
     help_ = (
-        "take `protect` from it first (its own field, or the list of the environment), or leave it out with `--select`"
+        "take `protect` from it first (its own field, or the list of the environment), in a change that its owner agrees to; "
+        "or leave it out with `--exclude`"
     )
-    return Diagnostic(
-        "protected", f"`{change.address}` is protected; the plan would {change.action.word} it", help=help_
-    )
+    if change.action is Action.DELETE:
+        help_ += "; if it only has another name now, write a `moved` document, and if it is to stay, a `removed` one"
+    return Diagnostic("protected", why, help=help_)
+
+
+def refuse_unknown_environments(compiled: Compiled) -> None:
+    """Raise Problems for policies that speak of environments that there are not: they would never hold."""
+    project: Any = compiled.gathered.project.spec
+    known = {*project.environments, compiled.gathered.environment}
+    found = [
+        Diagnostic(
+            "unknown-environment",
+            f"policy `{a.name}` is for environment `{name}`, which there is not",
+            compiled.span(a, ("environments", index)),
+            help=known_names(name, known, "environment"),
+        )
+        for a, b in compiled.gathered.bound.items()
+        if a.kind == "policy"
+        for index, name in enumerate(_policy(b).environments)
+        if name not in known
+    ]
+    if found:
+        raise Problems(found)
+
+
+def _policy(bound: Any) -> Any:
+    return bound.spec
 
 
 def _rules(compiled: Compiled) -> tuple[Rule, ...]:
-    found: list[Any] = [b.spec for a, b in compiled.gathered.bound.items() if a.kind == "policy"]
-    return tuple(Rule(p.name, p.over, p.when, p.enforce, p.message, tuple(a.name for a in p.approvers)) for p in found)
+    return tuple(_policy(b).rule() for a, b in sorted(compiled.gathered.bound.items()) if a.kind == "policy")
 
 
-def _teams(compiled: Compiled) -> dict[str, Team]:
+def teams_of(compiled: Compiled) -> dict[str, Team]:
+    """The teams by name."""
     found: list[Any] = [b.spec for a, b in compiled.gathered.bound.items() if a.kind == "team"]
-    return {t.name: Team(t.name, t.role, t.reviewers) for t in found}
+    return {t.name: Team(t.name, t.role, t.reviewers, t.members) for t in found}
 
 
 def _notes(plan: Plan, backends: Backends) -> tuple[str, ...]:
@@ -62,20 +99,30 @@ def refuse_retraining(desired: DesiredState, replaced: Iterable[Address]) -> Non
             raise problem("same-version", message, help="change something that decides it, such as a parameter")
 
 
-def refuse_unapproved(plan: Plan, approved_by: Sequence[str]) -> None:
-    """Raise Problems for what policies forbid, and for approvals that are missing."""
-    denied = [
+def refuse_unapproved(plan: Plan, approved_by: Sequence[str], void: Sequence[Approval] = ()) -> None:
+    """Raise Problems for what policies forbid, and for approvals and reviews that are missing."""
+    found = [
         Diagnostic("denied", f"policy `{v.policy}` forbids the change of `{v.address}`: {v.message}")
         for v in plan.denied
     ]
-    wanted = [
-        Diagnostic(
-            "approval-needed",
-            f"policy `{v.policy}` wants an approval for `{v.address}`: {v.message}",
-            help=f"when one of {', '.join(v.approvers)} has agreed: `--approved-by {v.approvers[0]}`",
-        )
-        for v in plan.verdicts
-        if v.enforce == "approve" and not set(v.approvers) & set(approved_by)
-    ]
-    if denied or wanted:
-        raise Problems([*denied, *wanted])
+    lost = "".join(f"; {a.who} has approved another plan for `{a.team}`, which does not count" for a in void)
+    for verdict in plan.verdicts:
+        if verdict.enforce == "approve" and not set(verdict.approvers) & set(approved_by):
+            what = f"policy `{verdict.policy}` wants an approval for `{verdict.address}`: {verdict.message}{lost}"
+            found.append(Diagnostic("approval-needed", what, help=_way(verdict.approvers)))
+    for review in plan.reviews if plan.reviews_required else ():
+        if review.team not in approved_by:
+            what = f"environment `{plan.environment}` requires the review of `{review.team}`, which owns {_few(review.addresses)}{lost}"
+            found.append(Diagnostic("review-needed", what, help=_way((review.team,))))
+    if found:
+        raise Problems(found)
+
+
+def _way(teams: Sequence[str]) -> str:
+    who = f"one of {', '.join(teams)}" if len(teams) > 1 else f"`{teams[0]}`"
+    return f"when {who} has agreed: `mlspec approve FILE --team {teams[0]}` for a saved plan, or `--approved-by {teams[0]}`"
+
+
+def _few(addresses: Sequence[str]) -> str:
+    rest = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+    return f"`{addresses[0]}`{rest}"

@@ -1,5 +1,6 @@
 """The verbs, as one class; the only file that puts words, works and memory together."""
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mlspec import show
+from mlspec.agreeing import Agreeing, read_saved
 from mlspec.apply.artifacts import rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.backends.chosen import Backends
@@ -30,9 +32,10 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
+from mlspec.plan.approval import Approval, counted
 from mlspec.plan.change import Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
-from mlspec.plan.file import SavedPlan, decode_saved, encode_saved, refuse_stale
+from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
 from mlspec.questions import Questions
@@ -65,9 +68,12 @@ class Planned:
     desired: DesiredState
     artifacts: Mapping[str, str]
     warnings: tuple[Diagnostic, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Of this plan, if it was saved; `void` are those of another one."""
+    void: tuple[Approval, ...] = ()
 
 
-class Session(Keeping, Questions, Drifting):
+class Session(Keeping, Questions, Drifting, Agreeing):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -168,16 +174,16 @@ class Session(Keeping, Questions, Drifting):
         plan = make_plan(
             compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
         )
-        return self._whole(plan)
+        return self._whole(plan, state)
 
-    def _whole(self, plan: Plan) -> Planned:
+    def _whole(self, plan: Plan, state: State) -> Planned:
         """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
         refuse_imports(plan, compiled, self.backends)
         changed = {c.address for c in plan.changes if c.action not in GONE}
-        return Planned(
-            judged(plan, compiled, self.backends), compiled.desired, self._render(changed), compiled.warnings
-        )
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        plan = judged(plan, compiled, self.backends, state, today)
+        return Planned(plan, compiled.desired, self._render(changed), compiled.warnings)
 
     def plan_refresh(self) -> Planned:
         """What the state would learn of what is really there; applying it writes the state and nothing else."""
@@ -190,13 +196,7 @@ class Session(Keeping, Questions, Drifting):
 
     def load(self, path: Path) -> Planned:
         """Read a saved plan; a stale one is refused."""
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise problem(
-                "not-a-plan", f"there is no readable file `{path}`", help="`mlspec plan -o FILE` writes one"
-            ) from None
-        saved = decode_saved(text, path.name)
+        saved = read_saved(path)
         if saved.plan.environment != self.environment:
             raise problem(
                 "stale-plan",
@@ -204,7 +204,8 @@ class Session(Keeping, Questions, Drifting):
                 help=f"give `-e {saved.plan.environment}`",
             )
         refuse_stale(saved.plan, self.recorded()[0])
-        return Planned(saved.plan, saved.desired, saved.artifacts)
+        given, void = counted(saved.approvals, saved.digest)
+        return Planned(saved.plan, saved.desired, saved.artifacts, approvals=given, void=void)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
               on_event: Callable[[Event], None]) -> "Applied":  # fmt: skip
@@ -213,7 +214,7 @@ class Session(Keeping, Questions, Drifting):
 
         if planned.plan.refresh_only:
             return self.learn(planned.plan, lock_timeout)
-        refuse_unapproved(planned.plan, approved_by)
+        refuse_unapproved(planned.plan, (*approved_by, *(a.team for a in planned.approvals)), planned.void)
         store = self.backends.store
         lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
         try:

@@ -56,6 +56,9 @@ def carry_out(session: "Session", planned: "Planned", args: argparse.Namespace, 
     show_warnings(planned.warnings, root_of(args), args.no_color)
     screen = results(args.no_color) if args.format == "text" else progress(args.no_color)
     screen.show(view.as_text(to_json(plan), screen.look))
+    for approval in (*planned.approvals, *planned.void):
+        counts = "" if approval in planned.approvals else ", of another plan: it does not count"
+        progress(args.no_color).show(f"Approved by {approval.who} for {approval.team}, {approval.when}{counts}")
     if plan.denied:
         if args.format == "json":
             results(args.no_color).data(as_json(_refused([v.policy for v in plan.denied])))

@@ -16,6 +16,7 @@ VERBS = {
     "init": "start a project in an empty folder",
     "validate": "check the files of the project",
     "plan": "show what would change, why, and what that leads to",
+    "approve": "agree to a saved plan, for a team",
     "apply": "make the changes of a plan",
     "drift": "show what is really there and not as it was recorded; changes nothing",
     "destroy": "delete everything that was made",
@@ -27,6 +28,7 @@ VERBS = {
     "run": "bring tables in partitions up to date, train a model, or run checks now",
     "backfill": "build partitions of a table anew",
     "state": "look at what is recorded as made, or correct it",
+    "codeowners": "say who reviews which file, for GitHub and GitLab",
     "schema": "print the JSON Schema of the files, of plans or of states",
 }
 """In the order of the help; a verb is the module of its name, loaded when it is used (start-up time)."""

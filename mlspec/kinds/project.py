@@ -9,7 +9,7 @@ from mlspec import __version__
 from mlspec.base.diag import Diagnostic
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
-from mlspec.language.words import Name
+from mlspec.language.words import Bool, Name
 
 
 class Choice(BaseModel):
@@ -38,6 +38,8 @@ class Environment(Part):
     vars: dict[Name, Any] = {}
     overrides: dict[str, dict[str, Any]] = {}
     protect: tuple[str, ...] = ()
+    require_reviews: Bool = False
+    """Nothing is applied before every team that owns something affected has approved."""
 
 
 class Project(Spec):

@@ -114,14 +114,24 @@ class Change:
     """What is taken over instead of being made: a table, or a model version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why somebody is asked about an address: the reason of its change, and the chain from what was edited, if it was not itself."""
+
+    address: str
+    reason: str
+    because: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Review:
-    """A team that must agree, its reviewers, and what of it is affected."""
+    """A team that must agree, its reviewers, what of it is affected, and why."""
 
     team: str
     role: str
     reviewers: tuple[str, ...]
     addresses: tuple[str, ...]
+    why: tuple[Why, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,9 @@ class Plan:
     """What is not as it was recorded; apart from what was edited."""
     refresh_only: bool = False
     """Whether applying it lets the state learn of the drift, and makes nothing."""
+
+    reviews_required: bool = False
+    """Whether the environment lets nobody apply before every team that is asked has approved."""
 
     @property
     def empty(self) -> bool:

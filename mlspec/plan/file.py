@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlspec.base.address import Address
@@ -11,6 +11,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.plan import drift
+from mlspec.plan.approval import Approval
 from mlspec.plan.change import (
     FORMAT_VERSION,
     Action,
@@ -23,6 +24,7 @@ from mlspec.plan.change import (
     Plan,
     Review,
     Verdict,
+    Why,
 )  # fmt: skip
 from mlspec.state.model import State
 
@@ -40,7 +42,13 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "unchanged": plan.unchanged,
         "summary": {a.word: n for a in Action if (n := sum(c.action is a for c in plan.changes))},
         "reviews": [
-            {"team": r.team, "role": r.role, "reviewers": list(r.reviewers), "addresses": list(r.addresses)}
+            {
+                "team": r.team,
+                "role": r.role,
+                "reviewers": list(r.reviewers),
+                "addresses": list(r.addresses),
+                "why": [{"address": w.address, "reason": w.reason, "because": list(w.because)} for w in r.why],
+            }
             for r in plan.reviews
         ],
         "verdicts": [
@@ -58,6 +66,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "excluded": list(plan.excluded),
         "drift": [drift.to_json(d) for d in plan.drift],
         "refresh_only": plan.refresh_only,
+        "reviews_required": plan.reviews_required,
     }
 
 
@@ -102,11 +111,16 @@ def from_json(data: Mapping[str, Any]) -> Plan:
     return Plan(
         data["project"], data["environment"], state["lineage"], state["serial"], state["digest"], data["specs_digest"],
         tuple(_read_change(c) for c in data["changes"]), data["unchanged"],
-        tuple(Review(r["team"], r["role"], tuple(r["reviewers"]), tuple(r["addresses"])) for r in data["reviews"]),
+        tuple(Review(r["team"], r["role"], tuple(r["reviewers"]), tuple(r["addresses"]), _whys(r)) for r in data["reviews"]),
         tuple(Verdict(v["policy"], v["enforce"], v["address"], v["message"], tuple(v["approvers"])) for v in data["verdicts"]),
         tuple(data["notes"]), data["destroy"], tuple(data["skipped"]), tuple(data["excluded"]),
         tuple(drift.from_json(d) for d in data.get("drift", ())), data.get("refresh_only", False),
+        reviews_required=data["reviews_required"],
     )  # fmt: skip
+
+
+def _whys(data: Mapping[str, Any]) -> tuple[Why, ...]:
+    return tuple(Why(w["address"], w["reason"], tuple(w["because"])) for w in data["why"])
 
 
 def _read_change(data: Mapping[str, Any]) -> Change:
@@ -128,6 +142,9 @@ class SavedPlan:
     plan: Plan
     desired: DesiredState
     artifacts: Mapping[str, str]
+    digest: str = ""
+    """Of all of it, once it is saved."""
+    approvals: tuple[Approval, ...] = ()
 
 
 def encode_saved(saved: SavedPlan) -> str:
@@ -138,8 +155,17 @@ def encode_saved(saved: SavedPlan) -> str:
         "artifacts": dict(saved.artifacts),
     }
     return (
-        json.dumps({"mlspec_plan": FORMAT_VERSION, "digest": digest(body), **body}, indent=1, ensure_ascii=False) + "\n"
+        json.dumps(
+            {"mlspec_plan": FORMAT_VERSION, "digest": digest(body), **body, **_approvals(saved)},
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
     )
+
+
+def _approvals(saved: SavedPlan) -> dict[str, Any]:
+    return {"approvals": [asdict(a) for a in saved.approvals]} if saved.approvals else {}
 
 
 def decode_saved(text: str, shown: str) -> SavedPlan:
@@ -161,7 +187,8 @@ def decode_saved(text: str, shown: str) -> SavedPlan:
     try:
         plan = from_json(data["plan"])
         resources = {r.address: r for r in (decode_resource(r) for r in data["resources"])}
-        return SavedPlan(plan, DesiredState(plan.project, plan.environment, resources), dict(data["artifacts"]))
+        return SavedPlan(plan, DesiredState(plan.project, plan.environment, resources), dict(data["artifacts"]),
+                         data["digest"], tuple(Approval(**a) for a in data.get("approvals", ())))  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
         raise problem("damaged-plan", f"`{shown}` cannot be read: {error}", help="plan again") from None
 

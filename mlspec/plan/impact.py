@@ -1,7 +1,7 @@
-"""Why each resource changes: the chains from what was edited, column by column; and who must agree."""
+"""Why each resource changes: the chains from what was edited, column by column."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
@@ -9,7 +9,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.workflow import Workflow
-from mlspec.plan.change import Action, Change, Impact, Review
+from mlspec.plan.change import Change, Impact
 
 MAX_CHAINS = 12
 
@@ -122,25 +122,3 @@ def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed:
     parents = {a: r.parents for a, r in resources.items()}
     higher = {a for one in found for a in upstream(parents, parents.get(one, ()))}
     return {str(a) for a in found - higher}
-
-
-@dataclass(frozen=True)
-class Team:
-    """Who a team is, as the plan needs to know it."""
-
-    name: str
-    role: str
-    reviewers: tuple[str, ...]
-
-
-def reviews(changes: Iterable[Change], teams: Mapping[str, Team]) -> tuple[Review, ...]:
-    """The teams that own something affected, downstream too, with what it is."""
-    owned: dict[str, list[str]] = {}
-    for change in changes:
-        if change.owner and change.action is not Action.NONE:
-            owned.setdefault(change.owner, []).append(str(change.address))
-    found = []
-    for name in sorted(owned):
-        team = teams.get(name, Team(name, "", ()))
-        found.append(Review(name, team.role, team.reviewers, tuple(owned[name])))
-    return tuple(found)

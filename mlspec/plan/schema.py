@@ -39,7 +39,8 @@ def plan_schema() -> dict[str, Any]:
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
         estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT,
     )  # fmt: skip
-    review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT))
+    why = _object(address=_TEXT, reason=_TEXT, because=_list(_TEXT))
+    review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT), why=_list(why))
     verdict = _object(
         policy=_TEXT, enforce=_one_of(("deny", "approve", "warn")), address=_TEXT, message=_TEXT, approvers=_list(_TEXT)
     )
@@ -53,7 +54,7 @@ def plan_schema() -> dict[str, Any]:
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
-        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG,
+        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG,
     )  # fmt: skip
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 

@@ -147,7 +147,8 @@ def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:
     for said, addresses in reasons.left_out(plan):
         yield f"{said}: {count(len(addresses), 'other change')} ({some(addresses, most)})"
     if plan["reviews"]:
-        yield "\n".join(_review(r, most) for r in plan["reviews"])
+        word = "required" if plan["reviews_required"] else "needed"
+        yield "\n".join(line for r in plan["reviews"] for line in _review(r, word, most))
     if plan["verdicts"]:
         styles = {"deny": "red", "approve": "yellow"}
         yield "\n".join(
@@ -157,10 +158,12 @@ def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:
         yield "\n".join(f"Note: {n}" for n in plan["notes"])
 
 
-def _review(review: Json, most: int) -> str:
+def _review(review: Json, word: str, most: int) -> Iterator[str]:
     role = f" ({review['role']})" if review["role"] else ""
     handles = "".join(f" {handle(r)}" for r in review["reviewers"])
-    return f"Review needed: {review['team']}{role}{handles} — {some(list(review['addresses']), most)}"
+    yield f"Review {word}: {review['team']}{role}{handles} — {some(list(review['addresses']), most)}"
+    if because := reasons.asked_because(review):
+        yield f"    because {because}"
 
 
 def handle(reviewer: str) -> str:

@@ -78,7 +78,8 @@ def _asides(plan: Json) -> Iterator[str]:
     for said, addresses in reasons.left_out(plan):
         yield f"{said}: {some([f'`{a}`' for a in addresses], 20)}"
     if plan["reviews"]:
-        yield "\n".join(_review(r) for r in plan["reviews"])
+        word = "required" if plan["reviews_required"] else "needed"
+        yield "\n".join(_review(r, word) for r in plan["reviews"])
     if plan["verdicts"]:
         yield "\n".join(
             f"- {'🛑' if v['enforce'] == 'deny' else '⚠️'} {_text(reasons.verdict(v))}" for v in plan["verdicts"]
@@ -87,11 +88,12 @@ def _asides(plan: Json) -> Iterator[str]:
         yield "\n".join(f"- {_text(n)}" for n in plan["notes"])
 
 
-def _review(review: Json) -> str:
+def _review(review: Json, word: str) -> str:
     handles = " ".join(handle(r) for r in review["reviewers"])
     role = f" ({review['role']})" if review["role"] else ""
     addresses = some([f"`{a}`" for a in review["addresses"]], 10)
-    return f"- Review needed: **{_text(review['team'])}**{_text(role)} {handles} — {addresses}"
+    because = f"; because {_text(why)}" if (why := reasons.asked_because(review)) else ""
+    return f"- Review {word}: **{_text(review['team'])}**{_text(role)} {handles} — {addresses}{because}"
 
 
 def _text(text: str) -> str:

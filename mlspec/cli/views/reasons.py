@@ -157,6 +157,12 @@ def left_out(plan: Json) -> list[tuple[str, list[str]]]:
     ]
 
 
+def asked_because(review: Json) -> str:
+    """The shortest chain to something of a team that has edited nothing itself; empty where it has."""
+    chains: list[list[str]] = [list(w["because"]) for w in review["why"]]
+    return " → ".join(min(chains, key=lambda c: (len(list(c)), list(c)))) if chains and all(chains) else ""
+
+
 def verdict(found: Json) -> str:
     """``policy `x` forbids `a.b`: message``."""
     verb = {"deny": "forbids", "approve": "wants an approval for", "warn": "warns of"}.get(
