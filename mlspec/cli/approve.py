@@ -12,9 +12,8 @@ from mlspec.cli.views.structured import as_json
 from mlspec.cli.views.terminal import results
 
 EXAMPLES = """\
-  mlspec plan -e prod -o prod.plan                     asks for the word of some teams
-  mlspec approve -e prod prod.plan --team data         one of them agrees to exactly this plan
-  mlspec apply -e prod prod.plan
+  mlspec approve -e prod prod.plan --team data         agree to exactly this plan, as `mlspec plan -o prod.plan` saved it
+  mlspec apply -e prod prod.plan                       it is applied when all who are asked have agreed
 """
 
 

@@ -25,7 +25,7 @@ CHANGES = (Change(HERE, "fact", Action.CREATE, "new"),)
 
 def planned(changes=CHANGES, **more):
     plan = Plan("flights", "dev", "", 0, "", "", changes, **more)
-    return SimpleNamespace(plan=plan, desired=None, artifacts={}, warnings=())
+    return SimpleNamespace(plan=plan, desired=None, artifacts={}, warnings=(), approvals=(), void=())
 
 
 class Answers:
