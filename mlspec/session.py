@@ -24,20 +24,21 @@ from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.documents.project import find_root
 from mlspec.drifting import Drifting
+from mlspec.environments import Environments
 from mlspec.importing import refuse_imports
 from mlspec.ir.check import Check
-from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
-from mlspec.plan.approval import Approval, counted
+from mlspec.plan.approval import counted
 from mlspec.plan.change import Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
+from mlspec.planned import Planned as Planned  # noqa: PLC0414 - who has a session finds it here
 from mlspec.questions import Questions
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
@@ -60,26 +61,14 @@ class Validated:
     warnings: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A plan, with what it would make."""
-
-    plan: Plan
-    desired: DesiredState
-    artifacts: Mapping[str, str]
-    warnings: tuple[Diagnostic, ...] = ()
-    approvals: tuple[Approval, ...] = ()
-    """Of this plan, if it was saved; `void` are those of another one."""
-    void: tuple[Approval, ...] = ()
-
-
-class Session(Keeping, Questions, Drifting, Agreeing):
+class Session(Keeping, Questions, Drifting, Agreeing, Environments):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
         self.root = find_root(start)
         self._asked, self._variables = environment, dict(variables or {})
         self._backends: Backends | None = None
+        self._beside: dict[str, Session] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +80,8 @@ class Session(Keeping, Questions, Drifting, Agreeing):
 
     def close(self) -> None:
         """Let go of every backend."""
+        for other in self._beside.values():
+            other.close()
         if self._backends is not None:
             self._backends.close()
 
@@ -105,6 +96,10 @@ class Session(Keeping, Questions, Drifting, Agreeing):
     def environment(self) -> str:
         """The environment that is worked in."""
         return self.compiled.gathered.environment
+
+    def elsewhere(self, environment: str) -> "Session":
+        """A session of the same project in another environment; it is closed with this one."""
+        return self._beside.setdefault(environment, Session(self.root, environment))
 
     @property
     def backends(self) -> Backends:

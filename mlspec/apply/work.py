@@ -21,7 +21,7 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Span
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
-from mlspec.ir.outside import held
+from mlspec.ir.outside import Scan, held
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource, body_digest, physical_name, told_columns
 from mlspec.ir.service import Service
@@ -82,12 +82,11 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
 
 
 def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bool) -> Outcome:
-    scan = body.scan
-    if scan and scan.files and not scan.store and held(scan, [bench.content(f) for f in scan.files]) != scan.snapshot:
+    scan, version = body.scan, physical_name(str(address), body)
+    if scan and _changed(scan, bench) and version not in bench.engine().observe().versions:
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )
-    version = physical_name(str(address), body)
     if body.partitions is not None:
         done = bench.engine().refresh(address, body, bench.physical, Wanted(anew=anew), say)
         bench.engine().point(address, version)
@@ -99,6 +98,16 @@ def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew:
     computed = body.windows is not None and body.keep is Keep.VIEW
     missing = _keys_missing(bench.engine().certificate(version) or {}) if claims else ()
     return Outcome({"version": version, **seen}, () if computed else (f"{size.rows:,} rows", *missing))
+
+
+def _changed(scan: Scan, bench: Bench) -> bool:
+    """Whether files of the project hold something else than was planned; one that is gone does, too."""
+    if not scan.files or scan.store:
+        return False
+    try:
+        return held(scan, [bench.content(f) for f in scan.files]) != scan.snapshot
+    except OSError:
+        return True
 
 
 def _keys_missing(certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -113,7 +122,9 @@ def _built(done: Refreshed) -> str:
 
 
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
-    for step in body.steps:
+    register = body.register
+    known = register is not None and bench.registry().get(register.model, body.version) is not None
+    for step in body.steps if not known else ():
         if isinstance(step, CommandStep):
             changed = [path for path, known in step.code if known and bench.content(path) != known]
             if changed:

@@ -49,3 +49,20 @@ class Difference:
     subject: str
     made: str = ""
     found: str = ""
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Something that a backend keeps and nobody needs any more: a `table`, a `model` or a `cache`.
+
+    `bytes` and `rows` are estimates, `age` the seconds since it was last made or used; `kept` says why it stays all the same,
+    if it does.
+    """
+
+    what: str
+    name: str
+    address: str
+    bytes: int
+    age: float
+    rows: int = 0
+    kept: str = ""

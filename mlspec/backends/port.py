@@ -1,14 +1,14 @@
 """The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry, a state store."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
-from mlspec.backends.found import Difference, Observed
+from mlspec.backends.found import Difference, Observed, Unused
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.taking import Size as Size  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Taking
@@ -33,6 +33,7 @@ class Capability(StrEnum):
     CANARY = "canary"
     SHADOW = "shadow"
     PARTITIONS = "partitions"
+    COLLECT = "collect"
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,7 @@ class SqlEngine(Backend, Taking):
         """What is there, without changing anything; nothing there is no error."""
 
     def columns(self, tables: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        """The columns and types of tables that somebody else keeps, by table; nothing of what is not there.
-
-        One question for all of them. An engine that does not say it sees no change of a schema before it reads the rows.
-        """
+        """The columns and types of tables that somebody else keeps, by table, in one question; nothing of what is not there."""
         return {}
 
     @abstractmethod
@@ -178,6 +176,13 @@ class SqlEngine(Backend, Taking):
     @abstractmethod
     def remove(self, address: Address) -> None:
         """Take the public name away, and the versions that no environment needs any more."""
+
+    def collect(self, needed: Collection[str], grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
+        """Remove the versions that no public name reaches, nor `needed`, and that nobody made or used for `grace` seconds.
+
+        A capability; `dry_run` only says what would go. May be called while others build, and be cut short anywhere.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def check(self, check: Check, physical: Physical) -> tuple[CheckResult, ...]:
@@ -247,6 +252,12 @@ class ModelRegistry(Backend):
     def remove(self, model: str) -> None:
         """Note that it uses the model no more: forget it and all its versions, unless another one does."""
 
+    def collect(
+        self, needed: Collection[str], environments: Collection[str], grace: float, *, dry_run: bool
+    ) -> tuple[Unused, ...]:
+        """As `SqlEngine.collect`, of models that only these environments use; `needed` are versions, or how they begin."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -305,6 +316,10 @@ class PipelineTarget(Backend):
     @abstractmethod
     def run(self, workflow: Workflow, tools: Tools) -> Run:
         """Run it to its end. Raises BackendError naming the step that failed and its log."""
+
+    def collect(self, grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
+        """As `SqlEngine.collect`, of what it keeps of earlier runs so as not to do it again; a capability."""
+        raise NotImplementedError
 
 
 class DeployTarget(Backend):

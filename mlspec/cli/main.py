@@ -19,6 +19,8 @@ VERBS = {
     "approve": "agree to a saved plan, for a team",
     "apply": "make the changes of a plan",
     "drift": "show what is really there and not as it was recorded; changes nothing",
+    "diff": "show what differs between two environments",
+    "gc": "remove versions, models and caches that nothing needs any more",
     "destroy": "delete everything that was made",
     "render": "print the SQL, manifests and pipeline definitions",
     "show": "list what the project defines, or show one thing",

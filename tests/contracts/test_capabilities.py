@@ -70,6 +70,10 @@ def page() -> str:
             "feature views in partitions",
             [YES if Capability.PARTITIONS in engine(n).capabilities else NO for n in NAMES],
         ),
+        (
+            "what nothing needs is collected (`gc`)",
+            [YES if Capability.COLLECT in engine(n).capabilities else NO for n in NAMES],
+        ),
         ("a build is one transaction", [YES if engine(n).traits.transactions else NO for n in NAMES]),
         ("a dataset keeps the order of its labels", [YES if engine(n).traits.ordered_rows else NO for n in NAMES]),
         ("tested on", [TESTED[n] for n in NAMES]),
@@ -94,7 +98,7 @@ def page() -> str:
     marks = [
         (f"`{c}`", [YES if c in t.capabilities else NO for t in targets.values()])
         for c in Capability
-        if c is not Capability.PARTITIONS
+        if c not in {Capability.PARTITIONS, Capability.COLLECT}
     ]
     return "\n".join([*lines, *table("need", marks, list(targets))])
 

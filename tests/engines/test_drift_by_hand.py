@@ -6,7 +6,7 @@ import os
 import pytest
 from servers import postgres
 from small_projects import actions, apply, plan, write_csv, write_project
-from spark_here import ENGINE
+from spark_here import ENGINE, needs_spark
 
 from mlspec.session import Session
 
@@ -72,6 +72,7 @@ def test_a_table_of_postgresql_that_changed_upstream(tmp_path):
     assert told(root) == [("source.orders", "column_added"), ("source.orders", "column_removed")]
 
 
+@pytest.mark.skipif(needs_spark[0].args[0], reason="SPARK IS ABSENT")
 @pytest.mark.xdist_group("spark")
 def test_spark(tmp_path, spark):
     write_csv(tmp_path / "orders.csv", SOURCE["columns"], ROWS)

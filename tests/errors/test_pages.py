@@ -55,6 +55,7 @@ TOLD_ONLY = {
     "ragged-rows": "whether DuckDB notices by itself depends on how many lines there are",
     "repeated-key": "an option of the command line",
     "warehouse-damaged": "a file of another program",
+    "same-environment": "two arguments of the command line; the tests of environments have it",
     "same-version": "an option of the command line",
     "saved-plan": "an option of the command line",
     "secret-missing": "needs a deployment or a training run; the tests of the local targets have it",

@@ -58,7 +58,7 @@ class DuckDB(Warehouse):
         threads: int = 0
 
     settings: Settings
-    capabilities: ClassVar = frozenset({Capability.PARTITIONS})
+    capabilities: ClassVar = frozenset({Capability.PARTITIONS, Capability.COLLECT})
     traits = DUCKDB
 
     def __init__(self, settings: Any, place: Any) -> None:

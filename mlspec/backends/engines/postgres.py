@@ -49,7 +49,7 @@ class Postgres(Warehouse):
         connect_timeout: int = 10
 
     settings: Settings
-    capabilities: ClassVar = frozenset({Capability.PARTITIONS})
+    capabilities: ClassVar = frozenset({Capability.PARTITIONS, Capability.COLLECT})
     traits = POSTGRES
 
     def __init__(self, settings: Any, place: Any) -> None:

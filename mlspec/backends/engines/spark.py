@@ -16,7 +16,7 @@ from mlspec.backends.engines._spark.shelf import Folder, Tables
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.warehouse import Warehouse
 from mlspec.backends.found import Size
-from mlspec.backends.port import BackendError, Physical
+from mlspec.backends.port import BackendError, Capability, Physical
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
 from mlspec.ir.outside import Scan
@@ -44,7 +44,7 @@ class Spark(Warehouse):
         config: Mapping[str, Any] = field(default_factory=dict)
 
     settings: Settings
-    capabilities: ClassVar = frozenset()
+    capabilities: ClassVar = frozenset({Capability.COLLECT})
     traits = SPARK
 
     def __init__(self, settings: Any, place: Any) -> None:

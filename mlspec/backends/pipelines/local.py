@@ -2,23 +2,24 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
-from mlspec.backends.found import Difference
+from mlspec.backends.found import Difference, Unused
 from mlspec.backends.pipelines._local.cache import Cache
 from mlspec.backends.pipelines._local.contract import read_secrets
 from mlspec.backends.pipelines._local.edges import check_conditions, needs
 from mlspec.backends.pipelines._local.execution import Execution
 from mlspec.backends.pipelines._local.guard import Guard
-from mlspec.backends.pipelines._local.history import new_run, prune_runs
+from mlspec.backends.pipelines._local.history import new_run, prune_runs, used_keys
 from mlspec.backends.pipelines._local.process import Stopped
 from mlspec.backends.pipelines._local.register import known_version
 from mlspec.backends.pipelines._local.steps import CACHED, Bench
-from mlspec.backends.port import Artifact, BackendError, Outcome, PipelineTarget, Place, Run, StepRun, Tools
+from mlspec.backends.port import Artifact, BackendError, Capability, Outcome, PipelineTarget, Place, Run, StepRun, Tools
 from mlspec.base.dag import upstream
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
@@ -41,6 +42,7 @@ class Local(PipelineTarget):
         inherit: tuple[str, ...] = ()
 
     settings: Settings
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.COLLECT})
 
     def __init__(self, settings: Settings, place: Place) -> None:
         super().__init__(settings, replace(place, root=place.root.resolve(), private=place.private.resolve()))
@@ -103,6 +105,18 @@ class Local(PipelineTarget):
             finally:
                 self._guards.discard(guard)
                 cache.prune(prune_runs(runs, workflow.name, self.settings.keep_runs))
+
+    def collect(self, grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
+        """Outputs of steps that no kept run used; they are links to the same files as those of runs, where a disk has links."""
+        runs = self.place.private / "runs" / self.place.environment
+        cache = Cache(self.place.private / "cache" / self.place.environment)
+        gone = []
+        for entry, age in cache.unused(used_keys(runs), grace):
+            size = sum(p.stat().st_size for p in entry.rglob("*") if p.is_file())
+            gone.append(Unused("cache", entry.name, f"cache of {self.place.environment}", size, age))
+            if not dry_run:
+                shutil.rmtree(entry, ignore_errors=True)
+        return tuple(gone)
 
     def close(self) -> None:
         """End the processes of all runs that are still going on in other threads."""

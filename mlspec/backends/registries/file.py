@@ -7,13 +7,14 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mlspec.backends.port import BackendError, ModelRegistry, ModelVersion, Place
+from mlspec.backends.found import Unused
+from mlspec.backends.port import BackendError, Capability, ModelRegistry, ModelVersion, Place
 from mlspec.base.folder import NotCopyable, copy_path, digest_folder, sync_folder, write_text
 
 FORMAT = 1
@@ -42,6 +43,8 @@ class File(ModelRegistry):
         """`path` is the folder of the registry; a relative one lies in the project and may not leave it."""
 
         path: str = ".mlspec/models"
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.COLLECT})
 
     def __init__(self, settings: Settings, place: Place) -> None:
         super().__init__(settings, place)
@@ -74,19 +77,55 @@ class File(ModelRegistry):
             shutil.rmtree(draft, ignore_errors=True)
 
     def adopt(self, model: str) -> None:
-        """Keep the name of the environment beside the versions, in `.used`."""
-        used = self.path / _name(model) / _USED
+        """Keep the name of the environment beside the versions, in `.used`, with the projects that have one of this name."""
+        note = self.path / _name(model) / _USED / _name(self.place.environment)
         with self._locked():
-            used.mkdir(parents=True, exist_ok=True)
-            (used / _name(self.place.environment)).touch()
+            note.parent.mkdir(parents=True, exist_ok=True)
+            projects = _projects(note)
+            if self.place.project not in projects or not note.exists():
+                write_text(note, "".join(f"{name}\n" for name in sorted({*projects, self.place.project})))
 
     def remove(self, model: str) -> None:
         """Forget a model and all its versions, when no other environment uses it; gone already is done."""
         folder = self.path / _name(model)
+        note = folder / _USED / _name(self.place.environment)
         with self._locked():
-            (folder / _USED / _name(self.place.environment)).unlink(missing_ok=True)
+            others = sorted(_projects(note) - {self.place.project})
+            if others:
+                write_text(note, "".join(f"{name}\n" for name in others))
+            else:
+                note.unlink(missing_ok=True)
             if folder.is_dir() and not any((folder / _USED).glob("*")):
                 shutil.rmtree(folder)
+
+    def collect(
+        self, needed: Collection[str], environments: Collection[str], grace: float, *, dry_run: bool
+    ) -> tuple[Unused, ...]:
+        """Each version is renamed before it is removed: one that is cut short is half a draft, and no version."""
+        gone = []
+        with self._locked():
+            for model in sorted(p.name for p in self.path.iterdir() if p.is_dir()):
+                others = self._others(self.path / model / _USED, environments)
+                for record, folder in self._records(model):
+                    age = time.time() - (folder / "version.json").stat().st_mtime
+                    if age < grace or any(record["version"].startswith(n) for n in needed if n):
+                        continue
+                    kept = f"{others[0]} uses the model too" if others else ""
+                    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+                    gone.append(Unused("model", record["version"], f"model.{model}", size, age, kept=kept))
+                    if not dry_run and not others:
+                        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+                        folder.rename(draft / "damaged")
+                        shutil.rmtree(draft, ignore_errors=True)
+        return tuple(gone)
+
+    def _others(self, used: Path, environments: Collection[str]) -> list[str]:
+        """Who uses a model beside these environments of this project."""
+        found = []
+        for note in sorted(used.glob("*")):
+            found += [f"project `{p}`" for p in sorted(_projects(note) - {self.place.project})]
+            found += [f"environment `{note.name}`"] if note.name not in environments else []
+        return found
 
     def _keep(self, version: ModelVersion, draft: Path, folder: Path) -> ModelVersion:
         damaged = _read(folder)
@@ -120,6 +159,11 @@ class File(ModelRegistry):
         with (self.path / ".lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _projects(note: Path) -> set[str]:
+    """The projects in a note about an environment; notes of the first release name none."""
+    return set(note.read_text("utf-8").split()) if note.is_file() else set()
 
 
 def _sync_names(folder: Path) -> None:

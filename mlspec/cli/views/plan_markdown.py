@@ -19,7 +19,7 @@ _ROWS = 200
 def as_markdown(plan: Json) -> str:
     """Summary, destructive changes, a table of all changes, their details folded, reviews and policies."""
     changes = [c for c in plan["changes"] if c["action"] != "none"]
-    parts = [f"### mlspec plan: {_text(plan['project'])}, environment {_text(plan['environment'])}"]
+    parts = [f"### mlspec plan: {escaped(plan['project'])}, environment {escaped(plan['environment'])}"]
     parts.append(f"**{reasons.summary(plan)}**" if changes else f"**{reasons.nothing(plan)}**")
     if lost := [c["address"] for c in changes if c["action"] in DESTRUCTIVE]:
         names = some([f"`{a}`" for a in lost], 20)
@@ -45,7 +45,7 @@ def _drift(plan: Json) -> Iterator[str]:
     yield ""
     for one in plan["drift"]:
         accepted = " (accepted)" if one["acknowledged"] else ""
-        yield f"- `{one['address']}`: {_text(one['subject'])} {WORDS[one['what']]}{accepted}"
+        yield f"- `{one['address']}`: {escaped(one['subject'])} {WORDS[one['what']]}{accepted}"
 
 
 def _table(changes: list[Json]) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _table(changes: list[Json]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for change in changes[:_ROWS]:
         leads = ", ".join(reasons.consequence(c) for c in change["consequences"])
-        yield f"| `{change['symbol']}` | `{change['address']}` | {_text(reasons.reason(change))} | {leads} |"
+        yield f"| `{change['symbol']}` | `{change['address']}` | {escaped(reasons.reason(change))} | {leads} |"
     if len(changes) > _ROWS:
         yield f"| | and {len(changes) - _ROWS} more | | |"
 
@@ -82,21 +82,21 @@ def _asides(plan: Json) -> Iterator[str]:
         yield "\n".join(_review(r, word) for r in plan["reviews"])
     if plan["verdicts"]:
         yield "\n".join(
-            f"- {'🛑' if v['enforce'] == 'deny' else '⚠️'} {_text(reasons.verdict(v))}" for v in plan["verdicts"]
+            f"- {'🛑' if v['enforce'] == 'deny' else '⚠️'} {escaped(reasons.verdict(v))}" for v in plan["verdicts"]
         )
     if plan["notes"]:
-        yield "\n".join(f"- {_text(n)}" for n in plan["notes"])
+        yield "\n".join(f"- {escaped(n)}" for n in plan["notes"])
 
 
 def _review(review: Json, word: str) -> str:
     handles = " ".join(handle(r) for r in review["reviewers"])
     role = f" ({review['role']})" if review["role"] else ""
     addresses = some([f"`{a}`" for a in review["addresses"]], 10)
-    because = f"; because {_text(why)}" if (why := reasons.asked_because(review)) else ""
-    return f"- Review {word}: **{_text(review['team'])}**{_text(role)} {handles} — {addresses}{because}"
+    because = f"; because {escaped(why)}" if (why := reasons.asked_because(review)) else ""
+    return f"- Review {word}: **{escaped(review['team'])}**{escaped(role)} {handles} — {addresses}{because}"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text from specs inside Markdown: no HTML, no links, no end of a table's cell."""
     plain = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
     return re.sub(r"([\\|\[\]*~])", r"\\\1", plain)

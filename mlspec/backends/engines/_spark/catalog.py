@@ -8,6 +8,7 @@ from typing import Any
 
 from mlspec.backends.engines._spark.line import SparkLine
 from mlspec.backends.engines._warehouse.catalog import Catalog, as_kept, as_result, left_behind
+from mlspec.backends.engines._warehouse.garbage import Known
 from mlspec.backends.found import Altered, Observed, Size
 from mlspec.backends.port import CheckResult, CheckRun
 from mlspec.base.address import Address
@@ -55,6 +56,19 @@ class SparkCatalog(Catalog):
     def _pointers(self) -> list[Any]:
         return list(self.line.notes.all("pointer").values())
 
+    def known(self) -> Known:
+        return {v: (str(n["address"]), list(n["reads"])) for v, n in self.line.noted().items()}
+
+    def pointed(self) -> set[str]:
+        return {str(n["version"]) for n in self._pointers()}
+
+    def ages(self) -> dict[str, float]:
+        now = time.time()
+        return {v: now - float(n["used_at"]) for v, n in self.line.notes.all("age").items()}
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        return {v: (int(n["rows"]), int(n["bytes"])) for v, n in self.line.noted().items()}
+
     def results(self, subject: str, last: int) -> tuple[CheckRun, ...]:
         note = self.line.notes.all("check").get(self._key(subject))
         runs = note["runs"][:last] if note else []
@@ -75,6 +89,11 @@ class SparkCatalog(Catalog):
         self.line.notes.put("version", version, note)
         self.line.forget(version)
         self.line.shelf.sweep(version, note)
+        self.touch(version)
+
+    def touch(self, *versions: str) -> None:
+        for version in versions:
+            self.line.notes.put("age", version, {"used_at": time.time()})
 
     def certify(self, version: str, certificate: Mapping[str, Any]) -> None:
         self.line.notes.put("certificate", version, certificate)
@@ -87,6 +106,7 @@ class SparkCatalog(Catalog):
         self.line.made.pop(version, None)
         self.forget(version)
         self.line.notes.erase("certificate", version)
+        self.line.notes.erase("age", version)
         self.line.shelf.sweep(version, None)
 
     def point(self, address: Address, version: str) -> None:
@@ -99,7 +119,13 @@ class SparkCatalog(Catalog):
         name = f"{address.kind}__{address.name}" if address.name in taken else address.name
         self.line.shelf.show(self.names.public, name, version)
         note = {"environment": self.names.environment, "address": str(address), "name": name, "version": version}
+        before = {
+            n["version"]
+            for n in self._pointers()
+            if (n["environment"], n["address"]) == (note["environment"], note["address"])
+        }
         self.line.notes.put("pointer", key, note)
+        self.touch(*before, version)
 
     def remove(self, address: Address) -> None:
         key = self._key(str(address))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from mlspec.backends.engines._warehouse.garbage import Known, reachable
 from mlspec.backends.engines._warehouse.ledger import TABLES as PARTITION_TABLES
 from mlspec.backends.engines._warehouse.ledger import Ledger
 from mlspec.backends.engines._warehouse.line import Line
@@ -30,7 +31,7 @@ from mlspec.backends.found import Altered, Observed, Size
 from mlspec.backends.port import CheckResult, CheckRun, Rows
 from mlspec.base.address import Address
 from mlspec.ir.relation import Keep, Relation
-from mlspec.ir.sql.dialect import column
+from mlspec.ir.sql.dialect import DIALECT, column, microseconds
 
 _TABLES = {
     "_versions": {"version": "VARCHAR", "address": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT", "reads": "VARCHAR"},
@@ -39,6 +40,7 @@ _TABLES = {
     "_checks": {"environment": "VARCHAR", "subject": "VARCHAR", "measured_at": "TIMESTAMPTZ", "results": "VARCHAR"},
     **PARTITION_TABLES,
     **SHAPE_TABLES,
+    "_ages": {"version": "VARCHAR", "used_at": "TIMESTAMPTZ"},
 }
 _NOT_OURS = frozenset({"main", "public", "default"})
 """Schemas that are there before anybody makes them."""
@@ -142,6 +144,35 @@ class Catalog:
         found = self._all("_certificates", "certificate", version=version)
         return dict(_parsed(found[0][0])) if found else None
 
+    def known(self) -> Known:
+        """Every version that is recorded or was begun, with its address and what it reads."""
+        kept = self.line.kept(self.names.data)
+        begun = self._all("_definitions", "version", "address") if "_definitions" in kept else ()
+        found = self._all("_versions", "version", "address", "reads") if "_versions" in kept else ()
+        whole = {str(v): (str(a), _reads(r)) for v, a, r in found}
+        return {str(v): (str(a), []) for v, a in begun} | whole
+
+    def pointed(self) -> set[str]:
+        """The versions that a public name means, in any environment of this warehouse."""
+        if "_pointers" not in self.line.kept(self.names.data):
+            return set()
+        return {str(v) for (v,) in self._all("_pointers", "version")}
+
+    def ages(self) -> dict[str, float]:
+        """How many seconds ago each version was last made or pointed to, by the clock of the engine."""
+        if "_ages" not in self.line.kept(self.names.data):
+            return {}
+        clock = exp.Cast(this=exp.CurrentTimestamp(), to=exp.DataType.build("TIMESTAMPTZ", dialect=DIALECT))
+        times = [microseconds(t, zoned=True) for t in (column("used_at"), clock)]
+        found = self.line.ask(exp.select(column("version"), *times).from_(table(self.names.data, "_ages"))).rows
+        return {str(v): (int(now) - int(then)) / 1_000_000 for v, then, now in found}
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Rows and bytes of each version, as they were estimated when it was made."""
+        kept = self.line.kept(self.names.data)
+        found = self._all("_versions", "version", "rows", "bytes") if "_versions" in kept else ()
+        return {str(v): (int(r), int(b)) for v, r, b in found}
+
     def _all(self, name: str, *columns: str, **equal: str) -> tuple[tuple[Any, ...], ...]:
         query = exp.select(*[column(c) for c in columns]).from_(table(self.names.data, name))
         return self.line.ask(query.where(equals(**equal)) if equal else query).rows
@@ -154,6 +185,15 @@ class Catalog:
         Shapes(self.line, self.names).note(self.names.data, self.names.fitting(version))
         row = (version, address, size.rows, size.bytes, json.dumps(sorted(reads)))
         self.line.run(insert(table(self.names.data, "_versions"), tuple(_TABLES["_versions"]), [row]))
+        self.touch(version)
+
+    def touch(self, *versions: str) -> None:
+        """Note that versions were made, or pointed to, until now: what is fresh is not collected."""
+        for version in versions:
+            self.line.run(delete(table(self.names.data, "_ages"), version=version))
+        if versions:
+            rows = [(version, exp.CurrentTimestamp()) for version in versions]
+            self.line.run(insert(table(self.names.data, "_ages"), tuple(_TABLES["_ages"]), rows))
 
     def forget(self, version: str) -> None:
         """Note that a version is not whole."""
@@ -173,6 +213,7 @@ class Catalog:
         self.forget(version)
         Ledger(self.line, self.names).discard(version)
         self._uncertify(version)
+        self.line.run(delete(table(self.names.data, "_ages"), version=version))
         Shapes(self.line, self.names).erase(self.names.data, self.names.fitting(version))
         keep = self.line.kept(self.names.data).get(self.names.fitting(version))
         if keep is not None:
@@ -201,8 +242,8 @@ class Catalog:
     def point(self, address: Address, version: str) -> None:
         """Let the public name mean a version; the name of two kinds at once is told apart by its kind."""
         pointers = table(self.names.data, "_pointers")
-        rows = self._all("_pointers", "name", "address", environment=self.names.environment)
-        others = {name for name, owner in rows if owner != str(address)}
+        rows = self._all("_pointers", "name", "address", "version", environment=self.names.environment)
+        others = {name for name, owner, _ in rows if owner != str(address)}
         name = self.names.fitting(address.name)
         if name in others:
             name = self.names.fitting(f"{address.kind}__{address.name}")
@@ -213,6 +254,7 @@ class Catalog:
         self.line.run(delete(pointers, environment=self.names.environment, address=str(address)))
         row = (self.names.environment, str(address), name, version)
         self.line.run(insert(pointers, tuple(_TABLES["_pointers"]), [row]))
+        self.touch(*{v for _, owner, v in rows if owner == str(address)} | {version})
 
     def has_partitions(self, version: str) -> bool:
         """Whether a version is kept in partitions."""
@@ -279,9 +321,6 @@ def _reads(value: Any) -> list[str]:
     return list(_parsed(value) or [])
 
 
-Known = Mapping[str, tuple[str, list[str]]]
-
-
 def left_behind(address: str, known: Known, pointed: Iterable[tuple[Any, ...]], views: set[str]) -> list[str]:
     """The versions of an address that nothing needs, and what only those stood on: versions of addresses that are gone.
 
@@ -290,21 +329,10 @@ def left_behind(address: str, known: Known, pointed: Iterable[tuple[Any, ...]], 
     pairs = list(pointed)
     reads = {version: below for version, (_, below) in known.items()}
     named = {owner for _, owner in pairs}
-    needed = _reachable(reads, [version for version, _ in pairs])
+    needed = reachable(reads, [version for version, _ in pairs])
     gone = {version for version, (owner, _) in known.items() if owner == address and version not in needed}
-    below = _reachable(reads, gone) - needed - gone
+    below = reachable(reads, gone) - needed - gone
     gone |= {v for v in below if v in known and known[v][0] not in named}
     while more := {v for v in views - needed - gone if set(reads[v]) & gone}:
         gone |= more
-    return sorted(gone, key=lambda v: (-len(_reachable(reads, [v])), v))
-
-
-def _reachable(reads: Mapping[str, list[str]], start: Iterable[str]) -> set[str]:
-    seen: set[str] = set()
-    todo = list(start)
-    while todo:
-        version = todo.pop()
-        if version not in seen:
-            seen.add(version)
-            todo.extend(reads.get(version, []))
-    return seen
+    return sorted(gone, key=lambda v: (-len(reachable(reads, [v])), v))

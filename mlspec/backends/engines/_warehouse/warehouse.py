@@ -6,14 +6,14 @@ what its driver raises. docs/add-a-backend.md walks through one.
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlglot import exp
 
-from mlspec.backends.engines._warehouse import asserts, files
+from mlspec.backends.engines._warehouse import asserts, files, garbage
 from mlspec.backends.engines._warehouse.answered import retrieved
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.certificate import certified, release_of
@@ -25,7 +25,7 @@ from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, 
 from mlspec.backends.engines._warehouse.takes_over import TakesOver
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
-from mlspec.backends.found import Observed, Size
+from mlspec.backends.found import Observed, Size, Unused
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.port import (
     Artifact,
@@ -195,6 +195,7 @@ class Warehouse(TakesOver):
         with line.transaction(version):
             known = catalog.versions().get(version)
             if known is not None and not anew:
+                catalog.touch(version)  # it is about to be pointed to
                 return known
             catalog.forget(version)
             catalog.mend(version, relation)
@@ -317,6 +318,15 @@ class Warehouse(TakesOver):
         line, catalog = self.writing()
         with line.transaction("catalog"):
             catalog.remove(address)
+
+    @explained
+    def collect(self, needed: Collection[str], grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
+        if self.line(write=False) is None:
+            return ()
+        if dry_run:
+            return garbage.found(self.catalog(self.reading()), needed, grace)
+        line, catalog = self.writing()
+        return garbage.collected(line, catalog, needed, grace, self.driver_errors(), self.explain)
 
     # -- checks --------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,11 @@ class Cache:
             if entry.name not in used and _age(entry) > _UNUSED:
                 shutil.rmtree(entry, ignore_errors=True)
 
+    def unused(self, used: Collection[str], grace: float) -> list[tuple[Path, float]]:
+        """What no kept run used, and nobody asked for in so many seconds; with how long that is."""
+        there = [(entry, _age(entry)) for entry in sorted(self.folder.glob("*"))] if self.folder.is_dir() else []
+        return [(entry, age) for entry, age in there if entry.name not in used and age >= grace]
+
 
 def keeps(step: Step) -> bool:
     """Whether a step's outputs are kept: it has some, and does not decline."""

@@ -76,6 +76,12 @@ def prune_runs(runs: Path, workflow: str, keep: int) -> set[str]:
     return {step["key"] for record in kept for step in record.get("steps", ()) if step.get("key")}
 
 
+def used_keys(runs: Path) -> set[str]:
+    """The cache keys that the kept runs of all workflows used."""
+    records = [record for _, record in _records(runs)] if runs.is_dir() else []
+    return {step["key"] for record in records for step in record.get("steps", ()) if step.get("key")}
+
+
 def _records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(runs.iterdir()):
         with suppress(OSError, ValueError):

@@ -1,0 +1,22 @@
+"""A plan with all that it takes to apply it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlspec.base.diag import Diagnostic
+from mlspec.ir.desired import DesiredState
+from mlspec.plan.approval import Approval
+from mlspec.plan.change import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, with what it would make."""
+
+    plan: Plan
+    desired: DesiredState
+    artifacts: Mapping[str, str]
+    warnings: tuple[Diagnostic, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Of this plan, if it was saved; `void` are those of another one."""
+    void: tuple[Approval, ...] = ()
