@@ -24,7 +24,6 @@ from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
 from mlspec.documents.project import find_root
 from mlspec.drifting import Drifting
-from mlspec.environments import Environments
 from mlspec.importing import refuse_imports
 from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan, Seen
@@ -39,6 +38,7 @@ from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
 from mlspec.planned import Planned as Planned  # noqa: PLC0414 - who has a session finds it here
+from mlspec.promoting import Promoting
 from mlspec.questions import Questions
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
@@ -61,7 +61,7 @@ class Validated:
     warnings: tuple[Diagnostic, ...]
 
 
-class Session(Keeping, Questions, Drifting, Agreeing, Environments):
+class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:

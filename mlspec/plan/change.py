@@ -6,6 +6,7 @@ from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.plan.drift import Drift
+from mlspec.plan.evidence import Evidence
 
 FORMAT_VERSION = 1
 
@@ -112,6 +113,8 @@ class Change:
     """The address under which it is recorded, if it was moved."""
     existing: str = ""
     """What is taken over instead of being made: a table, or a model version."""
+    evidence: Evidence | None = None
+    """What speaks for it, where it is promoted from another environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ class Plan:
     """What is not as it was recorded; apart from what was edited."""
     refresh_only: bool = False
     """Whether applying it lets the state learn of the drift, and makes nothing."""
+    promoted_from: str = ""
+    """The environment whose applied state it repeats."""
 
     reviews_required: bool = False
     """Whether the environment lets nobody apply before every team that is asked has approved."""

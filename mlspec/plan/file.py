@@ -10,7 +10,7 @@ from mlspec.base.diag import problem
 from mlspec.base.digest import digest
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
-from mlspec.plan import drift
+from mlspec.plan import drift, evidence
 from mlspec.plan.approval import Approval
 from mlspec.plan.change import (
     FORMAT_VERSION,
@@ -67,6 +67,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "drift": [drift.to_json(d) for d in plan.drift],
         "refresh_only": plan.refresh_only,
         "reviews_required": plan.reviews_required,
+        **({"promoted_from": plan.promoted_from} if plan.promoted_from else {}),
     }
 
 
@@ -90,6 +91,7 @@ def _change(change: Change) -> dict[str, Any]:
         "tags": list(change.tags),
         "previous": change.previous,
         "existing": change.existing,
+        **({"evidence": evidence.to_json(change.evidence)} if change.evidence else {}),
     }
 
 
@@ -116,6 +118,7 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         tuple(data["notes"]), data["destroy"], tuple(data["skipped"]), tuple(data["excluded"]),
         tuple(drift.from_json(d) for d in data.get("drift", ())), data.get("refresh_only", False),
         reviews_required=data["reviews_required"],
+        promoted_from=data.get("promoted_from", ""),
     )  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def _read_change(data: Mapping[str, Any]) -> Change:
         tuple(ColumnChange(**c) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
         data["owner"], data["protect"], data["version"], Estimate(**estimate) if estimate else None,
         tuple(data["tags"]), data["previous"], data["existing"],
+        evidence=evidence.from_json(data["evidence"]) if "evidence" in data else None,
     )  # fmt: skip
 
 

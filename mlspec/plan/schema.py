@@ -32,13 +32,18 @@ def plan_schema() -> dict[str, Any]:
     column["required"] = ["name", "change"]
     estimate = _object(rows=_COUNT, bytes=_COUNT, partitions=_COUNT, due=_COUNT)
     estimate["required"] = ["rows", "bytes"]
+    evidence = _object(
+        environment=_TEXT, digest=_TEXT, checks=_COUNT, checked_at=_TEXT,
+        metrics={"type": "object", "additionalProperties": {"type": "number"}}, differs=_list(_TEXT),
+    )  # fmt: skip
     change = _object(
         address=_TEXT, form=_one_of(("relation", "workflow", "service", "check", "fact")), action=_one_of(a.word for a in Action),
         symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
         impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
-        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT,
+        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT, evidence=evidence,
     )  # fmt: skip
+    change["required"].remove("evidence")
     why = _object(address=_TEXT, reason=_TEXT, because=_list(_TEXT))
     review = _object(team=_TEXT, role=_TEXT, reviewers=_list(_TEXT), addresses=_list(_TEXT), why=_list(why))
     verdict = _object(
@@ -54,8 +59,9 @@ def plan_schema() -> dict[str, Any]:
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
-        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG,
+        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT,
     )  # fmt: skip
+    plan["required"].remove("promoted_from")
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 
 

@@ -25,6 +25,7 @@ def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
         parts.extend(_destructive(changes, plan, look))
         parts.append(look.paint(reasons.summary(plan), "bold"))
         parts.extend(_leads_to(changes, look, full=full))
+        parts.extend(_evidence(changes, plan, look))
     else:
         parts.append(look.paint(reasons.nothing(plan), "bold"))
     return "\n\n".join([*parts, *_asides(plan, look, full=full)])
@@ -32,7 +33,8 @@ def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
 
 def _header(plan: Json, look: Look) -> str:
     what = "Destroy" if plan["destroy"] else "Refresh of" if plan["refresh_only"] else "Plan for"
-    return look.paint(f"{what} {plan['project']}, environment {plan['environment']}", "bold")
+    whence = f", promoted from {plan['promoted_from']}" if plan.get("promoted_from") else ""
+    return look.paint(f"{what} {plan['project']}, environment {plan['environment']}{whence}", "bold")
 
 
 def _drift(plan: Json, look: Look) -> Iterator[str]:
@@ -140,6 +142,14 @@ def _leads_to(changes: Sequence[Json], look: Look, *, full: bool) -> Iterator[st
     most = 0 if full else _ADDRESSES
     lines = [f"  {look.paint(padded(n, width), 'magenta')}  {some(a, most)}" for n, a in found.items()]
     yield "\n".join(["This leads to:", *lines])
+
+
+def _evidence(changes: Sequence[Json], plan: Json, look: Look) -> Iterator[str]:
+    proven = [c for c in changes if c.get("evidence")]
+    if proven:
+        width = max(len(c["address"]) for c in proven)
+        lines = [f"  {padded(c['address'], width)}  {reasons.evidence(c['evidence'])}" for c in proven]
+        yield "\n".join([look.paint(f"Evidence from {plan['promoted_from']}", "bold"), *lines])
 
 
 def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:

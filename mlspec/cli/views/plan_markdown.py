@@ -28,6 +28,9 @@ def as_markdown(plan: Json) -> str:
         parts.append("\n".join(_drift(plan)))
     if changes:
         parts.append("\n".join(_table(changes)))
+    if proven := [c for c in changes if c.get("evidence")]:
+        lines = [f"- `{c['address']}`: {escaped(reasons.evidence(c['evidence']))}" for c in proven]
+        parts.append("\n".join([f"**Evidence from {escaped(plan['promoted_from'])}**", "", *lines]))
     parts.extend(_asides(plan))
     details = "\n\n".join(d for c in changes if (d := _details(c)))
     if details:

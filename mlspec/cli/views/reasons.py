@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlspec.cli.views.values import plural, some
+from mlspec.cli.views.values import count, plural, some
 
 Json = Mapping[str, Any]
 
@@ -175,3 +175,14 @@ def verdict(found: Json) -> str:
 def kind_of(address: str) -> str:
     """The kind in an address, for several of it."""
     return plural(address.partition(".")[0]).replace("_", " ")
+
+
+def evidence(found: Json) -> str:
+    """`applied there, 4 checks passed (2024-01-01T00:00:00Z), auc 0.76`."""
+    parts = ["applied there"] if found["digest"] else []
+    if found["checks"]:
+        parts.append(f"{count(found['checks'], 'check')} passed ({found['checked_at']})")
+    parts += [f"{name} {value:.4g}" for name, value in sorted(found["metrics"].items())]
+    if found["differs"]:
+        parts.append(f"otherwise here: {some(list(found['differs']), _NAMED)}")
+    return ", ".join(parts) or "none"
