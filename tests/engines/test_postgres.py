@@ -326,3 +326,45 @@ def test_a_server_that_cannot_be_reached(tmp_path, database, more, code):
     found = caught.value
     assert (found.code if isinstance(found, BackendError) else found.diagnostics[0].code) == code
     assert "hunter2" not in str(found)
+
+
+def called_otherwise(root: Path) -> None:
+    """Everything that the engine keeps gets another name."""
+    for path in root.glob("*.doc.yaml"):
+        text = path.read_text()
+        for old, new in (("orders", "sales"), ("spending", "takings"), ("buyers", "clients")):
+            text = text.replace(f'"name": "{old}"', f'"name": "{new}"').replace(
+                f'"source": "{old}"', f'"source": "{new}"'
+            )
+            text = text.replace(f'"{old}.*"', f'"{new}.*"').replace(f"FROM {old}", f"FROM {new}")
+        path.write_text(text)
+    pairs = (
+        ("source.orders", "source.sales"),
+        ("feature_view.spending", "feature_view.takings"),
+        ("dataset.buyers", "dataset.clients"),
+    )
+    for number, (old, new) in enumerate(pairs):
+        (root / f"m{number}.doc.yaml").write_text(json.dumps({"kind": "moved", "from": old, "to": new}))
+
+
+def test_what_has_another_name_is_not_made_anew(tmp_path, database):
+    root = shop(tmp_path, database)
+    assert apply(root)[2].ok
+    rows = read(root, "dataset.buyers")
+    called_otherwise(root)
+    planned, _, done = apply(root)
+    assert done.ok, done.failed
+    assert {c.action.word for c in planned.changes} <= {"move", "update"}
+    assert plan(root).empty
+    assert sorted(map(str, read(root, "dataset.clients"))) == sorted(map(str, rows))
+    server, name = database
+    with server.connect(name) as connection:
+        found = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'dev'"
+        ).fetchall()
+    assert {"sales", "takings", "clients"} <= {n for (n,) in found}
+    assert not {"orders", "spending", "buyers"} & {n for (n,) in found}
+    assert apply(root, destroy=True)[2].ok
+    with server.connect(name) as connection:
+        left = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'mlspec_data' AND table_name NOT LIKE '\\_%'")  # fmt: skip
+        assert left.fetchall() == []

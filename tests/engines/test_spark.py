@@ -1,6 +1,7 @@
 """Small projects on Spark, in this process and on a server: made, asked, exported, made anew after a crash, destroyed."""
 
 import datetime as dt
+import json
 import os
 import shutil
 import socket
@@ -157,3 +158,20 @@ def test_a_server_that_is_not_there(tmp_path):
     with Session(root) as session, pytest.raises(Exception, match="cannot be used") as raised:
         session.plan()
     assert raised.value.code == "warehouse-unreachable"
+
+
+def test_what_has_another_name_is_not_made_anew(tmp_path):
+    root = written(tmp_path / "p", ENGINE)
+    assert apply(root)[2].ok
+    rows = read(root, "dataset.answers")
+    renamed = json.loads(json.dumps(DOCUMENTS).replace('"name": "answers"', '"name": "replies"').replace('"name": "newest"', '"name": "latest"').replace('"newest.*"', '"latest.*"'))  # fmt: skip
+    moves = [
+        {"kind": "moved", "name": "a", "from": "dataset.answers", "to": "dataset.replies"},
+        {"kind": "moved", "name": "b", "from": "feature_view.newest", "to": "feature_view.latest"},
+    ]
+    written(root, ENGINE, [*renamed, *moves])
+    planned, _, done = apply(root)
+    assert done.ok, done.failed
+    assert {c.action.word for c in planned.changes} <= {"move", "update"}
+    assert plan(root).empty
+    assert sorted(map(str, read(root, "dataset.replies"))) == sorted(map(str, rows))

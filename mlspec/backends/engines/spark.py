@@ -101,6 +101,10 @@ class Spark(Warehouse):
         assert isinstance(line, SparkLine)  # noqa: S101 - its own
         line.keep(made.name, relation, query)
 
+    def stand_for(self, line: Line, version: str, what: exp.Table, relation: Relation | None) -> None:
+        assert isinstance(line, SparkLine)  # noqa: S101 - its own
+        line.stand_for(version, what, relation)
+
     def _made(self, line: Line, address: Address, relation: Relation, physical: Physical) -> Size:
         """While the rows of a scan are on their way they lie in a file beside."""
         assert isinstance(line, SparkLine)  # noqa: S101 - its own

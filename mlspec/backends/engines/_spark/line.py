@@ -12,6 +12,7 @@ from sqlglot import exp, parse_one
 from mlspec.backends.engines._spark.notes import Note, Notes
 from mlspec.backends.engines._spark.shelf import Shelf, spark_columns
 from mlspec.backends.engines._warehouse.line import Answer, Line
+from mlspec.backends.engines._warehouse.takes_over import selected
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
 from mlspec.ir.relation import Keep, Relation
@@ -111,6 +112,13 @@ class SparkLine(Line):
             made |= self.shelf.write(version, frame)
         self.forget(version)
         self.made[version] = made
+
+    def stand_for(self, version: str, what: exp.Table, relation: Relation | None) -> None:
+        """Let a version be a view of another one, or of the columns that a relation takes of a table."""
+        columns = spark_columns(relation.columns) if relation else self._note(what.name)["columns"]
+        query = selected(what, relation).sql(DIALECT)
+        self.forget(version)
+        self.made[version] = {"keep": str(Keep.VIEW), "columns": columns, "query": query, "made": digest(query)}
 
     def publish(self, version: str, made: Note) -> None:
         """Let others read a version under its name, where a server has names for others."""

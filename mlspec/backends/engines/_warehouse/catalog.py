@@ -265,14 +265,17 @@ class Catalog:
     def hand_over(self, old: Address, new: Address) -> None:
         """What is known about an address is known about another one: what checks found, how its versions are defined."""
         kept = self.line.kept(self.names.data)
-        environment = self.names.environment
         for name, what, equal in (
-            ("_checks", "subject", {"environment": environment, "subject": str(old)}),
+            ("_checks", "subject", {"environment": self.names.environment, "subject": str(old)}),
             ("_definitions", "address", {"address": str(old)}),
         ):
-            if name in kept:
-                change = exp.update(table(self.names.data, name), {what: str(new)}, where=equals(**equal))
-                self.line.run(change)
+            if name in kept and self._all(name, what, **equal):
+                target, columns = table(self.names.data, name), list(_TABLES[name])
+                values = [exp.Literal.string(str(new)) if c == what else column(c) for c in columns]
+                query = exp.select(*[exp.alias_(v, c, quoted=True) for v, c in zip(values, columns, strict=True)])
+                into = exp.Schema(this=target.copy(), expressions=[exp.to_identifier(c, quoted=True) for c in columns])
+                self.line.run(exp.Insert(this=into, expression=query.from_(target.copy()).where(equals(**equal))))
+                self.line.run(delete(target, **equal))
 
     def remove(self, address: Address) -> None:
         """Take a public name away, and the versions of its address that nothing reachable needs."""

@@ -1,7 +1,6 @@
 """What a warehouse holds already is taken over: a version under another name, a table that somebody else has made."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
 from sqlglot import exp
 
@@ -42,7 +41,7 @@ class TakesOver(SqlEngine):
                 return
             there = catalog.versions()
             if version not in there and before in there:
-                self._stand_for(line, version, self.names.version(before), None)
+                self.stand_for(line, version, self.names.version(before), None)
                 certificate = catalog.certificate(before)
                 if certificate is not None:
                     catalog.certify(version, certificate)
@@ -76,10 +75,15 @@ class TakesOver(SqlEngine):
         version = physical_name(str(address), relation)
         with line.transaction(version):
             if version not in catalog.versions():
-                self._stand_for(line, version, exp.to_table(table, dialect=DIALECT), relation.names)
+                self.stand_for(line, version, exp.to_table(table, dialect=DIALECT), relation)
                 catalog.record(str(address), version, Size(line.count(counted(self.names.version(version))), 0), [])
         return catalog.versions()[version]
 
-    def _stand_for(self, line: Line, version: str, what: exp.Table, names: Sequence[str] | None) -> None:
-        columns = [column(n) for n in names] if names else [exp.Star()]
-        line.let_view(self.names.version(version), exp.select(*columns).from_(what))
+    def stand_for(self, line: Line, version: str, what: exp.Table, relation: Relation | None) -> None:
+        """Make a version that is a view of something: of all of it, or of the columns of a relation."""
+        line.let_view(self.names.version(version), selected(what, relation))
+
+
+def selected(what: exp.Table, relation: Relation | None) -> exp.Select:
+    """All of something, or the columns of a relation."""
+    return exp.select(*([column(n) for n in relation.names] if relation else [exp.Star()])).from_(what)
