@@ -10,6 +10,15 @@ from mlspec.plan.change import Plan
 
 
 @dataclass(frozen=True)
+class Validated:
+    """How many specs of each kind there are, and what to mind."""
+
+    environment: str
+    kinds: Mapping[str, int]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True)
 class Planned:
     """A plan, with what it would make."""
 

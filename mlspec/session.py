@@ -3,21 +3,22 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mlspec import show
+from mlspec.against import Against
 from mlspec.agreeing import Agreeing, read_saved
-from mlspec.apply.artifacts import rendered
+from mlspec.apply.artifacts import all_rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.backends.chosen import Backends
 from mlspec.backends.port import Tools
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
-from mlspec.base.diag import Diagnostic, did_you_mean, known_names, problem
+from mlspec.base.diag import did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.lineage import Edge, edges, reach
@@ -33,11 +34,14 @@ from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
 from mlspec.plan.approval import counted
 from mlspec.plan.change import Plan
+from mlspec.plan.compatible import refuse_breaking
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
+from mlspec.plan.steps import with_artifacts
 from mlspec.planned import Planned as Planned  # noqa: PLC0414 - who has a session finds it here
+from mlspec.planned import Validated
 from mlspec.promoting import Promoting
 from mlspec.questions import Questions
 from mlspec.state.codec import StateError, decode, encode
@@ -52,16 +56,7 @@ if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML par
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
-@dataclass(frozen=True)
-class Validated:
-    """How many specs of each kind there are, and what to mind."""
-
-    environment: str
-    kinds: Mapping[str, int]
-    warnings: tuple[Diagnostic, ...]
-
-
-class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
+class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -156,7 +151,7 @@ class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
 
     def plan(
         self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False,
-        refresh: bool = True,
+        refresh: bool = True, allow_breaking: bool = False,
     ) -> Planned:  # fmt: skip
         """What would change. Writes nothing."""
         compiled = self.compiled
@@ -169,16 +164,22 @@ class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
         plan = make_plan(
             compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
         )
+        if not allow_breaking:
+            refuse_breaking(plan)
         return self._whole(plan, state)
 
     def _whole(self, plan: Plan, state: State) -> Planned:
         """The plan with what it would make, judged by the policies."""
         compiled = self.compiled
         refuse_imports(plan, compiled, self.backends)
-        changed = {c.address for c in plan.changes if c.action not in GONE}
+        files = all_rendered(
+            compiled.desired, self.backends, self._physical, {c.address for c in plan.changes if c.action not in GONE}
+        )
         today = time.strftime("%Y-%m-%d", time.gmtime())
-        plan = judged(plan, compiled, self.backends, state, today)
-        return Planned(plan, compiled.desired, self._render(changed), compiled.warnings)
+        whole = with_artifacts(judged(plan, compiled, self.backends, state, today), files)
+        return Planned(
+            whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, compiled.warnings
+        )
 
     def plan_refresh(self) -> Planned:
         """What the state would learn of what is really there; applying it writes the state and nothing else."""
@@ -235,7 +236,13 @@ class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
         """Every artifact of every backend, by path."""
         refuse_unsupported(self.compiled, self.backends)
         asked = self.selection(select, exclude)
-        return self._render({a for a in self.compiled.desired.resources if asked.holds(a)})
+        files = all_rendered(
+            self.compiled.desired,
+            self.backends,
+            self._physical,
+            {a for a in self.compiled.desired.resources if asked.holds(a)},
+        )
+        return {path: text for found in files.values() for path, text in found.items()}
 
     def show(
         self, address: str | None = None, last: int = 5, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
@@ -384,10 +391,3 @@ class Session(Keeping, Questions, Drifting, Agreeing, Promoting):
         """What selectors ask for; the state is read only where they ask for it."""
         state = self.recorded()[0] if needs_state((*select, *exclude)) else None
         return selection(self.compiled, state, select, exclude)
-
-    def _render(self, addresses: Any) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for address in sorted(addresses):
-            resource = self.compiled.desired.resources[address]
-            found.update(rendered(resource, self.backends, self._physical))
-        return found

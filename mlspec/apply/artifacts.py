@@ -1,7 +1,7 @@
 """What is written for a resource: the artifacts of its backend, and a dataset with its certificate."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]
             return {a.path: a.text for a in backends.deploys.render(body, None)}
         case _:
             return {}
+
+
+def all_rendered(
+    desired: DesiredState, backends: Backends, physical: Mapping[str, str], addresses: Iterable[Address]
+) -> dict[Address, dict[str, str]]:
+    """The artifacts of resources, by address."""
+    return {a: rendered(desired.resources[a], backends, physical) for a in sorted(addresses)}
 
 
 def export(

@@ -7,13 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
-from mlspec.apply.taking_over import move, prepare, recorded_at, retire, take_over
-from mlspec.apply.work import Bench, adopt, make, unmake
+from mlspec.apply.order import Doing, doings
+from mlspec.apply.taking_over import move, prepare, retire, take_over
+from mlspec.apply.work import Bench, adopt, expand, make, unmake
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
-from mlspec.base.dag import upstream
 from mlspec.ir.desired import DesiredState
-from mlspec.plan.change import Action, Change, Plan
+from mlspec.plan.change import Action, Plan
 from mlspec.state.model import State
 
 _GONE = frozenset({Action.DELETE, Action.FORGET})
@@ -47,36 +47,23 @@ class _Walk:
     lock: threading.RLock = field(default_factory=threading.RLock)
     ended: dict[Address, Event] = field(default_factory=dict)
 
-    def waits_for(self) -> dict[Address, set[Address]]:
-        """For each change the changes that must have been made before it."""
-        changes = {c.address: c for c in self.plan.changes}
-        parents = {r.address: r.parents for r in self.desired}
-        found: dict[Address, set[Address]] = {a: set() for a in changes}
-        names = {recorded_at(c): a for a, c in changes.items()}
-        for address, change in changes.items():
-            if change.action in _GONE:
-                users = {names.get(r.address, r.address) for r in self.state if address in r.parents}
-                found[address] = {u for u in users if u in changes}
-            else:
-                above = upstream(parents, parents[address])
-                found[address] = {p for p in above if p in changes and changes[p].action not in _GONE}
-        return found
-
-    def one(self, change: Change) -> Event:
+    def one(self, doing: Doing) -> Event:
         """Make one change, record it, say so."""
+        change = doing.change
         self.tell(Started(change.address, change.action))
         begin = time.monotonic()
         try:
-            notes = self._make(change)
+            notes = self._make(doing)
         except BackendError as error:
-            span = self.bench.place(change.address, error.at)
+            span = self.bench.place(doing.resource, error.at)
             return Failed(change.address, str(error), error.help, error.code, span)
         except OSError as error:
             return Failed(change.address, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         return Done(change.address, change.action, time.monotonic() - begin, notes)
 
-    def _make(self, change: Change) -> tuple[str, ...]:
-        address = change.address
+    def _make(self, doing: Doing) -> tuple[str, ...]:
+        change, address = doing.change, doing.resource
+        say = lambda line: self.tell(Progress(change.address, line))  # noqa: E731
         if change.action in {Action.DELETE, Action.FORGET}:
             if change.action is Action.DELETE:
                 unmake(self.state.records[address], self.bench)
@@ -84,7 +71,10 @@ class _Walk:
                 self.put(self.state.drop(address))
             return ()
         resource = self.desired.resources[address]
-        before = self.state.get(recorded_at(change))
+        if doing.beside:
+            expand(resource, self.bench, say)
+            return ("beside what is there, which stays until those who read it have moved",)
+        before = self.state.get(doing.recorded)
         moved = bool(change.previous) and before is not None
         notes: tuple[str, ...] = ()
         if change.action is Action.MOVE and before is not None:
@@ -97,11 +87,11 @@ class _Walk:
             if moved and before is not None:
                 prepare(change, resource, before, self.bench)
             anew = change.reason == "requested"
-            record, notes = make(resource, self.bench, lambda line: self.tell(Progress(address, line)), anew=anew)
+            record, notes = make(resource, self.bench, say, anew=anew, before=before)
             if moved and before is not None:
                 retire(resource, before, self.bench)
         with self.lock:
-            state = self.state.move(recorded_at(change), address) if moved else self.state
+            state = self.state.move(doing.recorded, address) if moved else self.state
             self.put(state.put(record))
         return notes
 
@@ -119,8 +109,8 @@ def apply(
 ) -> Applied:
     """Carry out a plan. What fails stops what depends on it and nothing else; what was done is recorded in any case."""
     walk = _Walk(plan, desired, bench, state, write, notify)
-    waiting = walk.waits_for()
-    changes = {c.address: c for c in plan.changes}
+    todo = doings(plan)
+    waiting = {name: set(doing.after) for name, doing in todo.items()}
     running: dict[Future[Event], Address] = {}
     with ThreadPoolExecutor(max_workers=parallelism) as pool:
         try:
@@ -130,7 +120,7 @@ def apply(
                     if because is not None:
                         _end(walk, address, Skipped(address, because))
                     else:
-                        running[pool.submit(walk.one, changes[address])] = address
+                        running[pool.submit(walk.one, todo[address])] = address
                 if running:
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:

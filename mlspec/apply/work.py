@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlspec.apply.live import as_served, reads_of
 from mlspec.backends.partition import Wanted
 from mlspec.backends.port import (
     BackendError,
@@ -26,6 +27,7 @@ from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource, body_digest, physical_name, told_columns
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
+from mlspec.plan.compatible import READS
 from mlspec.state.model import Record
 
 Say = Callable[[str], None]
@@ -53,9 +55,11 @@ class Bench:
     certificates: Callable[[Workflow], Mapping[str, Any]]
 
 
-def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> tuple[Record, tuple[str, ...]]:
-    """Bring a resource about; the record of it, and notes for people. Raises BackendError."""
-    backend, outcome = _made(resource, bench, say, anew=anew)
+def make(
+    resource: Resource, bench: Bench, say: Say, *, anew: bool = False, before: Record | None = None
+) -> tuple[Record, tuple[str, ...]]:
+    """Bring a resource about, `before` as it was; the record of it, and notes for people. Raises BackendError."""
+    backend, outcome = _made(resource, bench, say, anew=anew, before=before)
     body = resource.body
     record = Record(
         resource.address, resource.form, resource.digest, backend, told_columns(body),
@@ -65,7 +69,14 @@ def make(resource: Resource, bench: Bench, say: Say, *, anew: bool = False) -> t
     return record, outcome.notes
 
 
-def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[str, Outcome]:
+def expand(resource: Resource, bench: Bench, say: Say) -> None:
+    """Build a version beside the one that is there, which stays what everybody reads. Raises BackendError."""
+    body = resource.body
+    if isinstance(body, Relation):
+        _build(resource.address, body, bench, say, anew=False)
+
+
+def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool, before: Record | None) -> tuple[str, Outcome]:
     match resource.body:
         case Relation() as body:
             return f"engines.{bench.names['engine']}", _relation(resource.address, body, bench, say, anew=anew)
@@ -74,7 +85,7 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
         case Workflow() as body:
             return f"pipelines.{bench.names['pipeline_target']}", bench.pipelines().publish(body)
         case Service() as body:
-            return f"deploys.{bench.names['deploy_target']}", _deploy(body, bench)
+            return f"deploys.{bench.names['deploy_target']}", _deploy(body, bench, before)
         case Check() as body:
             return f"engines.{bench.names['engine']}", _check(body, bench)
         case _:
@@ -82,6 +93,14 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool) -> tuple[st
 
 
 def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bool) -> Outcome:
+    notes = _build(address, body, bench, say, anew=anew)
+    scan, version = body.scan, physical_name(str(address), body)
+    bench.engine().point(address, version)
+    seen = {"columns": dict(scan.there)} if scan and scan.there and body.partitions is None else {}
+    return Outcome({"version": version, **seen}, notes)
+
+
+def _build(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bool) -> tuple[str, ...]:
     scan, version = body.scan, physical_name(str(address), body)
     if scan and _changed(scan, bench) and version not in bench.engine().observe().versions:
         raise BackendError(
@@ -89,15 +108,12 @@ def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew:
         )
     if body.partitions is not None:
         done = bench.engine().refresh(address, body, bench.physical, Wanted(anew=anew), say)
-        bench.engine().point(address, version)
-        return Outcome({"version": version}, (_built(done),))
-    seen = {"columns": dict(scan.there)} if scan and scan.there else {}
+        return (_built(done),)
     claims = bench.claims(address)
     size = bench.engine().build(address, body, bench.physical, anew=anew, claims=claims)
-    bench.engine().point(address, version)
     computed = body.windows is not None and body.keep is Keep.VIEW
     missing = _keys_missing(bench.engine().certificate(version) or {}) if claims else ()
-    return Outcome({"version": version, **seen}, () if computed else (f"{size.rows:,} rows", *missing))
+    return () if computed else (f"{size.rows:,} rows", *missing)
 
 
 def _changed(scan: Scan, bench: Bench) -> bool:
@@ -144,7 +160,7 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
     )
 
 
-def _deploy(body: Service, bench: Bench) -> Outcome:
+def _deploy(body: Service, bench: Bench, before: Record | None) -> Outcome:
     version = bench.registry().get(body.model, body.version)
     if version is None:
         known = [v for v in bench.registry().versions(body.model) if v.version.startswith(body.version)]
@@ -155,7 +171,8 @@ def _deploy(body: Service, bench: Bench) -> Outcome:
             "`mlspec show model." + body.model + "` lists them",
             "unknown-version",
         )
-    return bench.deploys().apply(body, version)
+    done = bench.deploys().apply(as_served(body, version), version)
+    return Outcome({**done.outputs, READS: reads_of(body, version, bench.physical, before)}, done.notes)
 
 
 def _check(body: Check, bench: Bench) -> Outcome:

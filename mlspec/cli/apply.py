@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mlspec.base.diag import problem
-from mlspec.cli.arguments import add_format, add_select
+from mlspec.cli.arguments import add_breaking, add_format, add_select
 from mlspec.cli.carrying_out import add_options, carry_out, refuse_with_refresh
 from mlspec.cli.opening import open_session
 
@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refresh-only", action="store_true", help="let the state learn what is really there, and make nothing"
     )
+    add_breaking(parser)
     add_options(parser)
     add_format(parser)
 
@@ -43,7 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load or make the plan, and carry it out."""
     refuse_with_refresh(args)
-    if args.file and (args.select or args.exclude or args.replace or args.no_refresh or args.refresh_only):
+    given = args.select or args.exclude or args.replace or args.no_refresh or args.refresh_only or args.allow_breaking
+    if args.file and given:
         raise problem(
             "saved-plan",
             f"`{args.file}` is a saved plan: what it does is decided",
@@ -56,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
             planned = session.plan_refresh()
         else:
             planned = session.plan(
-                select=args.select, exclude=args.exclude, replace=args.replace, refresh=not args.no_refresh
-            )
+                select=args.select, exclude=args.exclude, replace=args.replace, refresh=not args.no_refresh,
+                allow_breaking=args.allow_breaking,
+            )  # fmt: skip
         return carry_out(session, planned, args, ask=not args.file)

@@ -123,6 +123,15 @@ def add_select(parser: argparse.ArgumentParser, what: str, but: str = "not this"
     parser.add_argument("--exclude", action="append", default=[], metavar="SELECTOR", help=f"{but}; repeatable")
 
 
+def add_breaking(parser: argparse.ArgumentParser) -> None:
+    """`--allow-breaking`."""
+    parser.add_argument(
+        "--allow-breaking",
+        action="store_true",
+        help="take columns away though a live deployment reads them and does not move",
+    )
+
+
 def all_variables(args: argparse.Namespace) -> Sequence[tuple[str, str]]:
     """The variables given before and after the verb, in their order."""
     return [pair for depth in range(3) for pair in getattr(args, f"variables{depth}", [])]

@@ -12,7 +12,8 @@ from mlspec.cli.views.values import count
 from mlspec.cli.views.warnings import show_warnings
 
 if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
-    from mlspec.session import Planned, Session
+    from mlspec.planned import Planned
+    from mlspec.session import Session
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

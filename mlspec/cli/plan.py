@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
-from mlspec.cli.arguments import add_select
+from mlspec.base.diag import problem
+from mlspec.cli.arguments import add_breaking, add_select
 from mlspec.cli.carrying_out import refuse_with_refresh
 from mlspec.cli.opening import open_session, root_of
-from mlspec.cli.views.plan import as_text
-from mlspec.cli.views.plan_markdown import as_markdown
-from mlspec.cli.views.structured import as_json
-from mlspec.cli.views.terminal import progress, results
+from mlspec.cli.showing import add_shapes, show_plan
+from mlspec.cli.views.terminal import progress
 from mlspec.cli.views.warnings import show_warnings
 
 EXAMPLES = """\
@@ -20,6 +19,9 @@ EXAMPLES = """\
                                                 what has the tag, but no model and nothing that needs one
   mlspec plan --detailed-exitcode               0 nothing to do, 2 changes, 1 error
   mlspec plan --format markdown                 for a comment on a pull request
+  mlspec plan --against main                    what the files say now against what they said in `main`, without a state
+  mlspec plan --explain                         each step of the apply, with its SQL and its manifests
+  mlspec plan --format html > plan.html         one page, to be opened anywhere
 """
 
 
@@ -42,35 +44,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--refresh-only", action="store_true", help="show what the state would learn of what is really there"
     )
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 when there are changes")
-    parser.add_argument("--full", action="store_true", help="shorten nothing")
     parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how the plan is written (default: text)"
+        "--against", metavar="REV", help="compare with what the files said in a revision of git, without any state"
     )
+    add_breaking(parser)
+    add_shapes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan, save it if asked to, and show it."""
     refuse_with_refresh(args)
+    if args.against and (args.out or args.destroy or args.replace or args.refresh_only):
+        message = "`--against` compares revisions of the files: there is nothing to save, replace or destroy"
+        raise problem("meaningless-option", message, help="leave the other option out")
     with open_session(args) as session:
-        if args.refresh_only:
+        if args.against:
+            planned = session.plan_against(args.against, select=args.select, exclude=args.exclude)
+        elif args.refresh_only:
             planned = session.plan_refresh()
         else:
             planned = session.plan(
-                select=args.select, exclude=args.exclude, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh
+                select=args.select, exclude=args.exclude, replace=args.replace, destroy=args.destroy, refresh=not args.no_refresh,
+                allow_breaking=args.allow_breaking,
             )  # fmt: skip
         if args.out:
             session.save(planned, Path(args.out))
     from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
 
     show_warnings(planned.warnings, root_of(args), args.no_color)
-    data, screen = to_json(planned.plan), results(args.no_color)
-    match args.format:
-        case "json":
-            screen.data(as_json(data))
-        case "markdown":
-            screen.data(as_markdown(data))
-        case _:
-            screen.show(as_text(data, screen.look, full=args.full))
+    show_plan(to_json(planned.plan), planned.artifacts, args)
     if args.out:
         progress(args.no_color).show(f"Saved to `{args.out}`; `mlspec apply {args.out}` does exactly this.")
     if planned.plan.denied:

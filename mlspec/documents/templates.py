@@ -1,4 +1,4 @@
-"""SQL templates, for those who ask for them by the ending `.sql.j2`: sandboxed, strict, seeing only variables."""
+"""Templates: SQL of those who ask for it by the ending `.sql.j2`, sandboxed, strict, seeing only variables; and pages of ours."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,14 @@ def render(text: str, variables: Mapping[str, Any], environment: str) -> str:
         raise TemplateProblem(str(error.message), error.lineno) from None
     except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise TemplateProblem(str(error), _line(error)) from None
+
+
+def page(text: str, values: Mapping[str, Any]) -> str:
+    """A page of HTML from a template of ours; every value is escaped."""
+    import jinja2  # noqa: PLC0415 - as above
+
+    made = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True)
+    return made.from_string(text).render(values)
 
 
 def _line(error: BaseException) -> int:

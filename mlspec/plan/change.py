@@ -115,6 +115,54 @@ class Change:
     """What is taken over instead of being made: a table, or a model version."""
     evidence: Evidence | None = None
     """What speaks for it, where it is promoted from another environment."""
+    after: tuple[Address, ...] = ()
+    """Live deployments that must have moved before what was there is taken away; what is new is built without waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """A column that a live deployment reads as `feature`, and that would be `removed`, `renamed` or `retyped` (to `after`).
+
+    `version` is the one that is served. It `moves` when the same plan lets it serve another one first, or deletes it.
+    """
+
+    deployment: str
+    owner: str
+    feature: str
+    address: str
+    column: str
+    change: str
+    after: str
+    moves: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that apply does when the steps in `after` are done: `key` is its name, `does` a word.
+
+    `build`, `expand` (build beside what is there), `contract` (take away what was there), `point`, `train`, `adopt`,
+    `publish`, `deploy`, `check`, `record`, `delete`, `forget`, `move`, `import`. `artifacts` are the paths of what was rendered for it.
+    """
+
+    key: str
+    address: str
+    does: str
+    after: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """What is left as it is, and why: `other_columns`, `same_version`, `pinned`, `not_selected`.
+
+    `version` is what it keeps; `details` are the columns that it reads, or the fields that alone have changed.
+    """
+
+    address: str
+    code: str
+    version: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +225,12 @@ class Plan:
 
     reviews_required: bool = False
     """Whether the environment lets nobody apply before every team that is asked has approved."""
+    breaking: tuple[Breaking, ...] = ()
+    """What live deployments read and would lose."""
+    steps: tuple[Step, ...] = ()
+    untouched: tuple[Untouched, ...] = ()
+    against: str = ""
+    """The revision of git that the files are compared with, instead of a state; nothing can be applied of it."""
 
     @property
     def empty(self) -> bool:

@@ -11,6 +11,7 @@ from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
 from mlspec.plan.columns import column_changes, impacts
+from mlspec.plan.compatible import with_compatibility
 from mlspec.plan.drift import MARK
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
@@ -18,7 +19,9 @@ from mlspec.plan.moves import GONE, NO_REFACTORING, Refactoring, marked, renamed
 from mlspec.plan.reality import Reality as Reality  # noqa: PLC0414 - who plans finds it here
 from mlspec.plan.scope import kept_of
 from mlspec.plan.select import Selection
+from mlspec.plan.steps import with_steps
 from mlspec.plan.suggest import suggestions
+from mlspec.plan.untouched import untouched
 from mlspec.state.model import Record, State
 
 
@@ -51,13 +54,14 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     kept, excluded = kept_of(every, desired, state, wish, destroy=wish.destroy)
     changes = tuple(c for c in every if c.address in kept)
     skipped = tuple(c for c in every if c.address not in kept)
-    return Plan(
+    whole = Plan(
         desired.project, desired.environment, as_recorded.lineage, as_recorded.serial, as_recorded.digest, desired.digest, changes,
         len(wanted) - len([c for c in every if c.action not in GONE]),
         destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
         notes=(*named.notes, *suggestions(every, desired, state)), excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
-        drift=reality.drift,
+        drift=reality.drift, untouched=untouched(changes, skipped, desired, state),
     )  # fmt: skip
+    return with_steps(with_compatibility(whole, desired, state), desired, state)
 
 
 def _children_first(state: State) -> tuple[Address, ...]:

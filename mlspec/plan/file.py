@@ -15,6 +15,7 @@ from mlspec.plan.approval import Approval
 from mlspec.plan.change import (
     FORMAT_VERSION,
     Action,
+    Breaking,
     Change,
     ColumnChange,
     Consequence,
@@ -23,9 +24,12 @@ from mlspec.plan.change import (
     Impact,
     Plan,
     Review,
+    Step,
+    Untouched,
     Verdict,
     Why,
 )  # fmt: skip
+from mlspec.plan.saved import checked
 from mlspec.state.model import State
 
 
@@ -68,6 +72,10 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "refresh_only": plan.refresh_only,
         "reviews_required": plan.reviews_required,
         **({"promoted_from": plan.promoted_from} if plan.promoted_from else {}),
+        "against": plan.against,
+        "breaking": [asdict(b) for b in plan.breaking],
+        "untouched": [asdict(u) | {"details": list(u.details)} for u in plan.untouched],
+        "steps": [asdict(s) | {"after": list(s.after), "artifacts": list(s.artifacts)} for s in plan.steps],
     }
 
 
@@ -92,6 +100,7 @@ def _change(change: Change) -> dict[str, Any]:
         "previous": change.previous,
         "existing": change.existing,
         **({"evidence": evidence.to_json(change.evidence)} if change.evidence else {}),
+        "after": [str(a) for a in change.after],
     }
 
 
@@ -119,6 +128,10 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         tuple(drift.from_json(d) for d in data.get("drift", ())), data.get("refresh_only", False),
         reviews_required=data["reviews_required"],
         promoted_from=data.get("promoted_from", ""),
+        against=data["against"],
+        breaking=tuple(Breaking(**b) for b in data["breaking"]),
+        untouched=tuple(Untouched(**{**u, "details": tuple(u["details"])}) for u in data["untouched"]),
+        steps=tuple(Step(**{**s, "after": tuple(s["after"]), "artifacts": tuple(s["artifacts"])}) for s in data["steps"]),
     )  # fmt: skip
 
 
@@ -134,7 +147,7 @@ def _read_change(data: Mapping[str, Any]) -> Change:
         tuple(FieldChange(tuple(f["path"]), f["before"], f["after"], f["cost"]) for f in data["fields"]),
         tuple(ColumnChange(**c) for c in data["columns"]), tuple(tuple(c) for c in data["causes"]),
         data["owner"], data["protect"], data["version"], Estimate(**estimate) if estimate else None,
-        tuple(data["tags"]), data["previous"], data["existing"],
+        tuple(data["tags"]), data["previous"], data["existing"], after=tuple(Address.parse(a) for a in data["after"]),
         evidence=evidence.from_json(data["evidence"]) if "evidence" in data else None,
     )  # fmt: skip
 
@@ -174,20 +187,7 @@ def _approvals(saved: SavedPlan) -> dict[str, Any]:
 
 def decode_saved(text: str, shown: str) -> SavedPlan:
     """Read a plan file. Raises Problems when it is none, damaged, or of another version."""
-    try:
-        data = json.loads(text)
-        version = data["mlspec_plan"]
-    except (ValueError, KeyError, TypeError):
-        raise problem("not-a-plan", f"`{shown}` is not a saved plan", help="`mlspec plan -o FILE` writes one") from None
-    if version != FORMAT_VERSION:
-        raise problem(
-            "plan-version",
-            f"`{shown}` has plan format {version}, this mlspec reads {FORMAT_VERSION}",
-            help="plan again",
-        )
-    body = {k: data.get(k) for k in ("plan", "resources", "artifacts")}
-    if data.get("digest") != digest(body):
-        raise problem("damaged-plan", f"`{shown}` was changed after it was saved", help="plan again")
+    data = checked(text, shown)
     try:
         plan = from_json(data["plan"])
         resources = {r.address: r for r in (decode_resource(r) for r in data["resources"])}

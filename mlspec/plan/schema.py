@@ -6,6 +6,22 @@ from mlspec.plan.change import FORMAT_VERSION, Action, Consequence, Impact
 from mlspec.plan.drift import WHATS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+STEPS = (
+    "build",
+    "expand",
+    "contract",
+    "point",
+    "train",
+    "adopt",
+    "publish",
+    "deploy",
+    "check",
+    "record",
+    "delete",
+    "forget",
+    "move",
+    "import",
+)
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _FLAG = {"type": "boolean"}
@@ -41,7 +57,7 @@ def plan_schema() -> dict[str, Any]:
         symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
         impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,
-        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT, evidence=evidence,
+        estimate={"anyOf": [{"type": "null"}, estimate]}, tags=_list(_TEXT), previous=_TEXT, existing=_TEXT, evidence=evidence, after=_list(_TEXT),
     )  # fmt: skip
     change["required"].remove("evidence")
     why = _object(address=_TEXT, reason=_TEXT, because=_list(_TEXT))
@@ -54,14 +70,24 @@ def plan_schema() -> dict[str, Any]:
         address=_TEXT, what=_one_of(WHATS), subject=_TEXT, recorded={}, observed={}, desired={}, help=_TEXT,
         learned={"type": ["object", "null"]}, acknowledged={"anyOf": [{"type": "null"}, accepted]},
     )  # fmt: skip
+    breaking = _object(
+        deployment=_TEXT, owner=_TEXT, feature=_TEXT, address=_TEXT, column=_TEXT,
+        change=_one_of(("removed", "renamed", "retyped")), after=_TEXT, moves=_FLAG, version=_TEXT,
+    )  # fmt: skip
+    untouched = _object(
+        address=_TEXT, code=_one_of(("other_columns", "same_version", "pinned", "not_selected")), version=_TEXT, details=_list(_TEXT),
+    )  # fmt: skip
+    step = _object(key=_TEXT, address=_TEXT, does=_one_of(STEPS), after=_list(_TEXT), artifacts=_list(_TEXT))
     plan = _object(
         format_version={"const": FORMAT_VERSION}, project=_TEXT, environment=_TEXT,
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
-        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT,
+        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT, against=_TEXT,
+        breaking=_list(breaking), untouched=_list(untouched), steps=_list(step),
     )  # fmt: skip
     plan["required"].remove("promoted_from")
+    plan["properties"]["artifacts"] = {"type": "object", "additionalProperties": _TEXT}  # with `--explain`
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 
 

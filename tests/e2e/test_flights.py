@@ -209,7 +209,6 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
     assert [(c["symbol"], c["address"], c["consequences"]) for c in plan["changes"]] == [
         ("~", "feature_view.origin_congestion", []),
         ("↻", "dataset.flight_delay", ["backfill"]),
-        ("~", "dataset.flight_delay/checks", ["recheck"]),
         ("↻", "model.flight_delay", ["retrain"]),
         ("~", "deployment.flight_delay", ["redeploy"]),
     ]
@@ -219,7 +218,7 @@ def test_one_window_changes_what_depends_on_it_and_nothing_else(changed: Path) -
         "dataset.flight_delay.origin_congestion__dep_delay_now",
         "model.flight_delay",
     ]
-    assert plan["changes"][4]["causes"] == [[*chain, "deployment.flight_delay"]]
+    assert plan["changes"][3]["causes"] == [[*chain, "deployment.flight_delay"]]
     assert [r["team"] for r in plan["reviews"]] == ["flight_platform", "flight_science"]
     done = mlspec(changed, "apply", "--auto-approve")
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,8 @@ from mlspec.backends.port import BackendError
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.cli.views.diagnostics import Sources, as_text
 from mlspec.cli.views.terminal import Look
-from mlspec.session import Planned, Session
+from mlspec.planned import Planned
+from mlspec.session import Session
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p for p in (ROOT / "docs" / "errors").glob("*.md") if p.stem != "README")
@@ -22,6 +23,7 @@ PROJECT = "kind: project\nname: shop\nspec_version: 1\n"
 
 TOLD_ONLY = {
     "backend-failed": "a backend of another package that gives no code of its own",
+    "breaking-change": "needs a deployment that is served; the tests of compatibility have it",
     "condition-failed": "a whole training run for one line; the local runner's own tests have it",
     "denied": "said by `apply` of a plan that `plan` has already shown as denied; the tests of policies have it",
     "approval-needed": "as `denied`",
@@ -39,6 +41,7 @@ TOLD_ONLY = {
     "meaningless-option": "an option of the command line",
     "missing-library": "needs a machine without pyarrow",
     "no-certificate": "needs a warehouse of an older version; the tests of certificates have it",
+    "no-git": "needs a folder that git does not keep; the tests of revisions have it",
     "no-image": "the tests of the Kubernetes target have it",
     "not-approved": "a question on a terminal",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",
@@ -72,6 +75,7 @@ TOLD_ONLY = {
     "state-store": "needs a disk that fails; the tests of the stores have it",
     "state-too-new": "needs a state of a later version of mlspec; the tests of the codec have it",
     "step-failed": "a whole training run for one line; the local runner's own tests have it",
+    "unknown-revision": "needs a repository; the tests of revisions have it",
     "unknown-template": "as `folder-not-empty`",
     "unknown-version": "needs a registry with other versions; the tests of the local targets have it",
     "warehouse-busy": "needs a second process",

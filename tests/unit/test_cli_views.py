@@ -221,7 +221,7 @@ class TestPlan:
             "  + monitor.drift  recheck",
             "Destructive: 2 changes would delete what exists",
             "Plan: 2 to create, 1 to update, 2 to rebuild, 1 to replace, 1 to repoint, 1 to move, 1 to delete; 24 unchanged.",
-            "  backfill  feature_view.delays, dataset.flight_delay",
+            "  backfill  feature_view.delays, dataset.flight_delay (now 336,776 rows, 12 MB)",
             "Not selected: 1 other change (source.other)",
             "Review needed: flight_science (data_science) @ada @bob — dataset.flight_delay, model.delay",
             "Policy `frozen` forbids `source.gone`: nothing is deleted on Fridays",

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from mlspec.cli.views import drift, reasons
+from mlspec.cli.views import drift, left, reasons
 from mlspec.cli.views.fields import field_lines
 from mlspec.cli.views.reasons import ACTIONS, DESTRUCTIVE, Json
 from mlspec.cli.views.terminal import Look, padded
-from mlspec.cli.views.values import count, size, some
+from mlspec.cli.views.values import count, some
 
 _ADDRESSES = 6
 """Addresses that a line names before it counts the rest."""
@@ -34,6 +34,7 @@ def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
 def _header(plan: Json, look: Look) -> str:
     what = "Destroy" if plan["destroy"] else "Refresh of" if plan["refresh_only"] else "Plan for"
     whence = f", promoted from {plan['promoted_from']}" if plan.get("promoted_from") else ""
+    whence += f", against {plan['against']}" if plan["against"] else ""
     return look.paint(f"{what} {plan['project']}, environment {plan['environment']}{whence}", "bold")
 
 
@@ -82,17 +83,11 @@ def _details(change: Json, look: Look, *, full: bool) -> Iterator[str]:
     if change["version"] and (full or change["action"] == "repoint"):
         yield f"version {change['version']}" + (", which is there already" if change["action"] == "repoint" else "")
     if estimate := change["estimate"]:
-        yield f"now {_estimate(estimate)}"
+        yield f"now {left.estimate(estimate)}"
+    if change["after"]:
+        yield f"what is there stays until {some(change['after'], 0 if full else _ADDRESSES)} has moved"
     if change["protect"] and change["action"] in DESTRUCTIVE:
         yield look.paint("protected", "red")
-
-
-def _estimate(estimate: Json) -> str:
-    rows = count(estimate["rows"], "row")
-    said = f"{rows}, {size(estimate['bytes'])}" if estimate["bytes"] else rows
-    if parts := estimate.get("partitions"):
-        said += f" in {count(parts, 'partition')}"
-    return said if estimate.get("due") is None else f"{said}; {estimate['due']} to be built"
 
 
 def _created(created: Sequence[Json], look: Look) -> Iterator[str]:
@@ -115,7 +110,7 @@ def _deleted(deleted: Sequence[Json], look: Look) -> Iterator[str]:
 def _one_line(change: Json, width: int, look: Look) -> str:
     notes = [_leads(change)] if change["action"] == "create" else []
     if change["estimate"]:
-        notes.append(_estimate(change["estimate"]))
+        notes.append(left.estimate(change["estimate"]))
     if change["protect"] and change["action"] == "delete":
         notes.append(look.paint("protected", "red"))
     said = ", ".join(n for n in notes if n)
@@ -135,12 +130,11 @@ def _destructive(changes: Sequence[Json], plan: Json, look: Look) -> Iterator[st
 
 
 def _leads_to(changes: Sequence[Json], look: Look, *, full: bool) -> Iterator[str]:
-    found = reasons.consequences(changes)
+    found = left.totals(changes, full=full)
     if not found:
         return
     width = max(len(name) for name in found)
-    most = 0 if full else _ADDRESSES
-    lines = [f"  {look.paint(padded(n, width), 'magenta')}  {some(a, most)}" for n, a in found.items()]
+    lines = [f"  {look.paint(padded(n, width), 'magenta')}  {said}" for n, said in found.items()]
     yield "\n".join(["This leads to:", *lines])
 
 
@@ -154,6 +148,10 @@ def _evidence(changes: Sequence[Json], plan: Json, look: Look) -> Iterator[str]:
 
 def _asides(plan: Json, look: Look, *, full: bool) -> Iterator[str]:
     most = 0 if full else _ADDRESSES
+    if lost := left.breaking(plan):
+        yield "\n".join([look.paint("Live deployments:", "yellow"), *(f"  {line}" for line in lost)])
+    if kept := left.lines(plan, full=full):
+        yield "\n".join(["Not done:", *(f"  {line}" for line in kept)])
     for said, addresses in reasons.left_out(plan):
         yield f"{said}: {count(len(addresses), 'other change')} ({some(addresses, most)})"
     if plan["reviews"]:

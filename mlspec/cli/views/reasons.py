@@ -163,6 +163,18 @@ def asked_because(review: Json) -> str:
     return " → ".join(min(chains, key=lambda c: (len(list(c)), list(c)))) if chains and all(chains) else ""
 
 
+_DOES = {
+    "build": "build", "expand": "build beside what is there", "contract": "take away what was there of", "point": "repoint", "train": "train",
+    "adopt": "note the version of", "publish": "publish", "deploy": "deploy", "check": "check", "record": "record", "delete": "delete",
+    "forget": "forget", "move": "move", "import": "take over",
+}  # fmt: skip
+
+
+def does(step: Json) -> str:
+    """What a step does, in words."""
+    return _DOES[str(step["does"])]
+
+
 def verdict(found: Json) -> str:
     """``policy `x` forbids `a.b`: message``."""
     verb = {"deny": "forbids", "approve": "wants an approval for", "warn": "warns of"}.get(
