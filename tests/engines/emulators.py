@@ -22,6 +22,7 @@ from sqlglot import exp
 
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._duckdb.line import _logical as logical
+from mlspec.backends.engines._spark.arrow import arrow_of
 from mlspec.backends.engines._spark.session import opened
 from mlspec.backends.engines._warehouse.line import Answer
 from mlspec.backends.engines.databricks import DatabricksLine
@@ -220,7 +221,7 @@ class _Cursor:
             (n, t.typeName(), None, None, getattr(t, "precision", None), getattr(t, "scale", None), True)
             for n, t in fields
         ]
-        found = frame.toArrow()
+        found = arrow_of(frame)
         self._rows = list(zip(*[c.to_pylist() for c in found.columns], strict=True)) if fields else []
 
     def fetchall(self) -> list:

@@ -15,6 +15,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
+from mlspec.backends.engines._spark.arrow import arrow_of
 from mlspec.ir.sql import postgres
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.explicit import explicit
@@ -94,7 +95,7 @@ def test_the_same_on_spark(group, session):
         some = expressions[first : first + 20]
         order = " ORDER BY n" if group == "scalars" else ""
         named = ", ".join(f"{e} AS v{i}" for i, e in enumerate(some))
-        found = session.sql(spoken(understood(f"SELECT {named} FROM t{order}")).sql("spark")).toArrow()
+        found = arrow_of(session.sql(spoken(understood(f"SELECT {named} FROM t{order}")).sql("spark")))
         for index, expression in enumerate(some):
             expected = answers(asked(expression))
             got = found.column(index).to_pylist()

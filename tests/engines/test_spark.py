@@ -117,7 +117,8 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server of Spark Connect with a catalog of its own."""
-    home, port, folder = Path(find_spec("pyspark").origin).parent, free_port(), tmp_path_factory.mktemp("server")
+    home = Path(os.environ.get("MLSPEC_SPARK_SERVER") or Path(find_spec("pyspark").origin).parent)
+    port, folder = free_port(), tmp_path_factory.mktemp("server")
     options = {"spark.connect.grpc.binding.port": port, "spark.sql.warehouse.dir": folder / "warehouse", "spark.ui.enabled": "false",
                "spark.connect.grpc.binding.address": "127.0.0.1", "spark.sql.shuffle.partitions": 2, "spark.driver.host": "127.0.0.1"}  # fmt: skip
     command = [

@@ -88,7 +88,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.RegexpLike: texts.matched,
     exp.RegexpExtract: texts.found,
     exp.RegexpReplace: texts.replaced,
-    exp.GroupConcat: texts.shared,
+    exp.GroupConcat: lists.joined,
     exp.ArrayAgg: lists.in_order,
     exp.Filter: lists.filtered,
     exp.Bracket: lists.taken,

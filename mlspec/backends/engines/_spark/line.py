@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp, parse_one
 
+from mlspec.backends.engines._spark.arrow import arrow_of, frame_of
 from mlspec.backends.engines._spark.notes import Note, Notes
 from mlspec.backends.engines._spark.shelf import Shelf, spark_columns
 from mlspec.backends.engines._warehouse.line import Answer, Line
@@ -44,7 +45,7 @@ class SparkLine(Line):
 
     def fetch(self, query: str) -> Answer:
         frame = self.session().sql(query)
-        found = frame.toArrow()
+        found = arrow_of(frame)
         types = tuple(logical(f.dataType.simpleString()) for f in frame.schema.fields)
         columns = [c.to_pylist() for c in found.columns]
         return Answer(tuple(frame.columns), types, tuple(zip(*columns, strict=True)) if columns else ())
@@ -74,10 +75,10 @@ class SparkLine(Line):
             yield from self.shelf.in_order(self.session(), note)
         else:
             self._open(table.name)
-            yield from self.session().table(f"`{table.name}`").toArrow().to_batches(max_chunksize=50_000)
+            yield from arrow_of(self.session().table(f"`{table.name}`")).to_batches(max_chunksize=50_000)
 
     def arrow(self, query: exp.Query) -> Any:
-        return self.session().sql(self._words(query)).toArrow()
+        return arrow_of(self.session().sql(self._words(query)))
 
     @contextmanager
     def loaded(self, rows: Any) -> Iterator[exp.Table]:
@@ -166,13 +167,6 @@ class SparkLine(Line):
         else:
             frame = self.shelf.open(self.session(), note)
         self.show(version, frame)
-
-
-def frame_of(session: Any, rows: Any) -> Any:
-    """An Arrow table as a frame; times without a zone stay without one."""
-    from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415 - heavy, and loaded already
-
-    return session.createDataFrame(rows, schema=from_arrow_schema(rows.schema, prefer_timestamp_ntz=True))
 
 
 def logical(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from mlspec.backends.engines._spark.line import frame_of, logical
+from mlspec.backends.engines._spark.arrow import frame_of
+from mlspec.backends.engines._spark.line import logical
 from mlspec.backends.outside import reader
 from mlspec.backends.outside.explain import explain
 from mlspec.backends.outside.fitting import fits

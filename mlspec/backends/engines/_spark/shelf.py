@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlspec.backends.engines._spark.arrow import arrow_of
 from mlspec.backends.engines._spark.notes import Note
 from mlspec.ir.relation import Column, Keep
 from mlspec.ir.sql.dialect import data_type
@@ -157,7 +158,7 @@ class Tables(Shelf):
         return session.table(self._named(note)).drop(ORDER)
 
     def in_order(self, session: Any, note: Note) -> Iterator[Any]:
-        yield from session.table(self._named(note)).orderBy(ORDER).drop(ORDER).toArrow().to_batches()
+        yield from arrow_of(session.table(self._named(note)).orderBy(ORDER).drop(ORDER)).to_batches()
 
     def sweep(self, version: str, note: Note | None) -> None:
         for name in self._there(self.schema):

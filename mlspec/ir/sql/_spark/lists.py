@@ -9,30 +9,53 @@ from mlspec.ir.sql.spoken import Unspoken, call, whole
 
 
 def in_order(node: exp.ArrayAgg) -> exp.Expr | None:
-    """A list in an order: the rows with what they are ordered by, sorted, of which the values are kept."""
+    """A list in an order."""
     order = node.this
     if not isinstance(order, exp.Order):
         raise Unspoken(node, "the order must be said", "write `list(x ORDER BY y)`")
+    return _in_place(node, exp.Nullif(this=_sorted(node, order, order.this), expression=call("ARRAY")))
+
+
+def joined(node: exp.GroupConcat) -> exp.Expr | None:
+    """Texts in an order, joined; NULL where there is none."""
+    order = node.this
+    if not isinstance(order, exp.Order):
+        raise Unspoken(node, "the order must be said", "write `string_agg(x, ',' ORDER BY y)`")
+    texts = exp.Nullif(this=_sorted(node, order, order.this, some=True), expression=call("ARRAY"))
+    return _in_place(node, call("ARRAY_JOIN", texts, (node.args.get("separator") or exp.Literal.string(",")).copy()))
+
+
+def _sorted(node: exp.Expr, order: exp.Order, value: exp.Expr, *, some: bool = False) -> exp.Expr:
+    """The rows with what they are ordered by, sorted, of which the values are kept; with `some` those that are not NULL."""
+    if isinstance(value, exp.Distinct):
+        raise Unspoken(node, "Spark sorts no distinct values", "select them with `SELECT DISTINCT` first")
     down = {bool(o.args.get("desc")) for o in order.expressions}
-    if len(down) > 1 or any(bool(o.args.get("nulls_first")) == bool(o.args.get("desc")) for o in order.expressions):
-        raise Unspoken(node, "the order must be one way, NULL before everything or, going down, after it")
+    if len(down) > 1:
+        raise Unspoken(node, "the order must be one way, up or down")
     parts: list[exp.Expr | str] = []
     for index, key in enumerate(order.expressions):
+        if bool(key.args.get("nulls_first")) == bool(key.args.get("desc")):  # Spark has NULL below everything
+            parts += [f"n{index}", key.this.copy().is_(exp.null())]
         parts += [f"o{index}", key.this.copy()]
-    parts += ["v", order.this.copy()]
-    rows: exp.Expr = call("COLLECT_LIST", call("NAMED_STRUCT", *parts))
+    rows: exp.Expr = call("COLLECT_LIST", call("NAMED_STRUCT", *parts, "v", value.copy()))
     outer = node.parent
-    if isinstance(outer, exp.Filter):
-        rows = exp.Filter(this=rows, expression=outer.expression.copy())
-    going_down = exp.true() if down == {True} else exp.false()
-    listed = call("SORT_ARRAY", rows, exp.Boolean(this=not going_down.this))
+    wanted = [outer.expression.this.copy()] if isinstance(outer, exp.Filter) else []
+    wanted += [value.copy().is_(exp.null()).not_()] if some else []
+    if wanted:
+        rows = exp.Filter(this=rows, expression=exp.Where(this=exp.and_(*wanted)))
+    listed = call("SORT_ARRAY", rows, exp.Boolean(this=down != {True}))
     step = exp.Lambda(this=exp.column("v", table="r"), expressions=[exp.to_identifier("r")])
-    made = exp.Nullif(this=call("TRANSFORM", listed, step), expression=call("ARRAY"))
-    if isinstance(outer, exp.Filter):
-        outer.set("this", made)
-        outer.meta["unwrap"] = True
-        return None
-    return made
+    return call("TRANSFORM", listed, step)
+
+
+def _in_place(node: exp.Expr, made: exp.Expr) -> exp.Expr | None:
+    """What is made of an aggregate stands in the place of its filter too, which is inside."""
+    outer = node.parent
+    if not isinstance(outer, exp.Filter):
+        return made
+    outer.set("this", made)
+    outer.meta["unwrap"] = True
+    return None
 
 
 def filtered(node: exp.Filter) -> exp.Expr | None:

@@ -31,10 +31,27 @@ def framed(node: exp.WindowSpec) -> None:
         raise Unspoken(node, "Spark has no such frame")
 
 
-def windowed(node: exp.Window) -> exp.Expr | None:
+def windowed(node: exp.Window) -> None:
     if isinstance(node.this, exp.Count) and isinstance(node.this.this, exp.Distinct):
         raise Unspoken(node, "Spark counts no distinct values over a window")
-    return None
+    if isinstance(node.this, exp.Filter):
+        node.set("this", _chosen(node, node.this))
+
+
+def _chosen(node: exp.Window, filtered: exp.Filter) -> exp.Expr:
+    """An aggregate over a window of the values that a filter lets through: the others are NULL, which it passes over."""
+    aggregate = filtered.this.copy()
+    if not isinstance(aggregate, _PASSING_OVER_NULL) or isinstance(aggregate.this, exp.Distinct):
+        raise Unspoken(node, "Spark has no such filter over a window", "write `CASE WHEN … THEN … END` in it")
+    value = exp.Literal.number(1) if isinstance(aggregate.this, exp.Star) else aggregate.this.copy()
+    aggregate.set("this", exp.Case(ifs=[exp.If(this=filtered.expression.this.copy(), true=value)]))
+    return aggregate
+
+
+_PASSING_OVER_NULL = (
+    exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop,
+    exp.LogicalAnd, exp.LogicalOr,
+)  # fmt: skip
 
 
 def among(node: exp.In) -> None:

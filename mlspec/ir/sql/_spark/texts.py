@@ -53,8 +53,3 @@ def replaced(node: exp.RegexpReplace) -> exp.Expr | None:
     if new is None or "\\" in new or "$" in new:
         raise Unspoken(node, "the new text must be written out, without `\\` and `$`")
     return call("REGEXP_REPLACE", node.this.copy(), pattern(node), new)
-
-
-def shared(node: exp.GroupConcat) -> None:
-    if not isinstance(node.this, exp.Order):
-        raise Unspoken(node, "the order must be said", "write `string_agg(x, ',' ORDER BY y)`")
