@@ -51,7 +51,7 @@ class Dataset(Spec):
             raise Problems(problems)
         chosen = scope.spec(self.feature_set).chosen(scope)
         ahead = forward(scope, self.name, asked, self.labels.forward, self.split)
-        self._refuse_leaks(scope, found, ahead, chosen)
+        self._refuse_leaks(scope, found, asked.time, ahead, chosen)
         joins = Joins(scope, asked.by_name, asked.time)
         lookups, computed = joins.plan(chosen)
         if joins.problems:
@@ -73,9 +73,11 @@ class Dataset(Spec):
                         reads=tuple(sorted({*asked.reads, *read})), as_of=as_of,
                         roles=self._roles(columns, joins.keys, chosen, asked.time))  # fmt: skip
 
-    def _refuse_leaks(self, scope: Scope, found: Analysis, ahead: list[Forward], chosen: tuple[Chosen, ...]) -> None:
+    def _refuse_leaks(
+        self, scope: Scope, found: Analysis, time: str, ahead: list[Forward], chosen: tuple[Chosen, ...]
+    ) -> None:
         whole = replace(found, columns=(*found.columns, *(f.column for f in ahead)))
-        leaks = list(Leaks(scope, whole, self.labels.names).of(chosen))
+        leaks = list(Leaks(scope, whole, self.labels.names, time).of(chosen))
         scope.warnings.extend(d for d in leaks if d.severity is Severity.WARNING)
         if problems := [d for d in leaks if d.severity is Severity.ERROR]:
             raise Problems(problems)

@@ -41,6 +41,61 @@ def test_a_label_that_is_a_plain_column_is_an_error(tmp_path):
     assert codes(tmp_path, sources=(ORDERS, "event_time: at"), training=label) == ["label-in-features"]
 
 
+INCLUSIVE = ("source: orders", "source: orders\nboundary: inclusive")
+
+
+def newest(old: str, new: str = "") -> tuple[str, str]:
+    """The view of windows becomes one of latest values."""
+    windows = "aggregations:" + FILES["features.yaml"].split("aggregations:")[1].split("---")[0]
+    return windows, f"latest: [{old}]\n{new}"
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (INCLUSIVE, ["own-row"]),
+        (newest("amount"), ["own-row"]),
+        (newest("amount", "boundary: exclusive\n"), []),
+        (newest("status"), []),
+    ],
+)
+def test_a_row_that_asks_must_not_answer_itself(tmp_path, features, expected):
+    assert codes(tmp_path, features=features) == expected
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        "SELECT customer, at - INTERVAL 1 SECOND AS event_time",
+        "SELECT customer, timestamptz '2024-01-01' AS event_time",
+    ],
+)
+def test_a_row_that_asks_at_another_time_does_not_answer_itself(tmp_path, asking):
+    asked = ("SELECT customer, at AS event_time", asking)
+    assert codes(tmp_path, features=newest("amount"), training=asked) == []
+
+
+def test_a_row_that_is_known_later_does_not_answer_itself(tmp_path):
+    later = (ORDERS, "event_time: at\navailable_time: at + INTERVAL 1 HOUR")
+    assert codes(tmp_path, sources=later, features=newest("amount")) == []
+
+
+def test_a_label_that_looks_forward_begins_with_the_row_of_exactly_t(tmp_path):
+    forward = (
+        "amount > 100 AS large\n    FROM orders\n  label: large",
+        "status\n    FROM orders\n  forward: [{function: sum, column: amount, name: large, source: orders, keys: [customer], window: 7d}]",
+    )
+    assert codes(tmp_path, features=INCLUSIVE, training=forward) == ["own-row"]
+    assert codes(tmp_path, training=forward) == []
+
+
+@pytest.mark.parametrize(("time", "expected"), [("at", ["own-row"]), ("at + INTERVAL 1 HOUR", [])])
+def test_sql_hands_a_row_on_to_itself(tmp_path, time, expected):
+    windows = "source: orders\n" + newest("")[0]
+    sql = f"sql: SELECT customer, amount, {time} AS at FROM orders\nevent_time: at\navailable_time: at\n"
+    assert codes(tmp_path, features=(windows, sql)) == expected
+
+
 def test_a_query_between_hides_nothing(tmp_path):
     """`spent` and the label both come from `orders.amount`, each through a source of its own."""
     more = """

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
-from mlspec.ir.relation import Column, Origin
+from mlspec.ir.relation import Boundary, Column, Origin
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._views.knowledge import in_advance, says_when_known, spec_of
@@ -20,11 +20,15 @@ Origins = frozenset[Origin]
 
 @dataclass
 class Leaks:
-    """The labels of a dataset with all columns and sources that they come from, and what is found about features."""
+    """The labels of a dataset with all columns and sources that they come from, and what is found about features.
+
+    `time` is the column of the labels at which a row asks.
+    """
 
     scope: Scope
     analysis: Analysis
     labels: tuple[str, ...]
+    time: str
     _roots: dict[Origin, Origins] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -35,7 +39,7 @@ class Leaks:
 
     def _own(self, columns: Iterable[Column]) -> Iterator[tuple[Origin, str]]:
         """The columns of which a label is nothing but the value."""
-        plain = {p.alias_or_name for p in parse(self.analysis.query).selects if isinstance(p.unalias(), exp.Column)}
+        plain = _plain(self.analysis.query)
         for column in columns:
             if column.name in plain and len(column.origins) == 1:
                 yield column.origins[0], column.name
@@ -50,7 +54,8 @@ class Leaks:
             if spec.on_request is not None:
                 yield from self._asked(spec)
             elif not in_advance(self.scope, address):
-                yield from self._looked_up(address, spec, features)
+                found = list(self._looked_up(address, spec, features))
+                yield from found or self._own_row(address, spec, features)
 
     # -- features that are looked up -----------------------------------------------------------------------------------
 
@@ -87,6 +92,42 @@ class Leaks:
         whole = f"feature `{feature}`{more} {message}; nothing says when that is known"
         return self.scope.warning("possible-leak", whole, "labels", "label", help=cure)
 
+    def _own_row(self, address: str, spec: Any, features: list[Chosen]) -> Iterator[Diagnostic]:
+        """Where a row that asks is itself among the rows that answer, a feature must not say what the label says."""
+        timing = self.scope.relation(Address.parse(address)).timing
+        if timing.boundary is Boundary.EXCLUSIVE:
+            return
+        for near in self._asking_themselves(address, spec):
+            for one in features:
+                found = self._all(o for o in one.column.origins if o.address == near)
+                for label, roots in self.from_.items():
+                    if shared := min(found & roots, key=_shown, default=None):
+                        feature = f"{spec.name}.{one.column.name}"
+                        message = f"feature `{feature}` has the row of exactly `t` in it, and reads `{_shown(shared)}`, from which the label `{label}` comes too"
+                        help_ = f"say `boundary: exclusive` in `{address}`, or ask before the row happens"
+                        yield self.scope.warning("own-row", message, "labels", "label", help=help_)
+                        return
+
+    def _asking_themselves(self, address: str, spec: Any) -> Iterator[str]:
+        """Of what a view reads, that of which each row asks at its own time, and is known by then."""
+        asked = next(
+            (c for c in self.analysis.columns if c.name == self.time and c.name in _plain(self.analysis.query)), None
+        )
+        relation = self.scope.relation(Address.parse(address))
+        if asked is None or len(asked.origins) != 1 or relation.timing.available_time:
+            return
+        for near in relation.reads:
+            timing = self.scope.relation(Address.parse(near)).timing
+            if not timing.event_time or timing.available_time not in {"", timing.event_time}:
+                continue
+            happened = Origin(near, timing.event_time)
+            column = relation.column(relation.timing.event_time)
+            moved = spec.sql is not None and (
+                column is None or column.origins != (happened,) or column.name not in _plain(relation.query)
+            )
+            if not moved and self._all(asked.origins) & self._all([happened]):
+                yield near
+
     # -- features computed from the request ----------------------------------------------------------------------------
 
     def _asked(self, spec: Any) -> Iterator[Diagnostic]:
@@ -117,6 +158,11 @@ class Leaks:
             column = relation.column(origin.column)
             self._roots[origin] = self._all(column.origins if column else ()) | {origin}
         return self._roots[origin]
+
+
+def _plain(query: str) -> frozenset[str]:
+    """The columns that a query hands on as they are, as far as its outermost SELECT says that."""
+    return frozenset(p.alias_or_name for p in parse(query).selects if isinstance(p.unalias(), exp.Column))
 
 
 def _shown(origin: Origin) -> str:
