@@ -278,3 +278,16 @@ def test_yaml_of_others_is_ignored(root: Path) -> None:
     (root / "mlspec.yaml").write_text(PROJECT + 'ignore: [charts, "compose*"]\n', "utf-8")
     with Session(root) as session:
         session.validate()
+
+
+def test_of_a_view_nobody_has_counted_the_rows(tmp_path):
+    query = "---\nkind: source\nname: paid\nquery: SELECT customer, at FROM orders\nevent_time: at\n"
+    (tmp_path / "mlspec.yaml").write_text(PROJECT)
+    (tmp_path / "specs.yaml").write_text(SPECS + query)
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    events: list = []
+    with Session(tmp_path, environment="dev") as session:
+        session.apply(session.plan(), on_event=events.append)
+    notes = {str(e.address): e.notes for e in events if hasattr(e, "notes")}
+    assert notes["source.paid"] == ()
+    assert notes["source.orders"] == ("3 rows",)
