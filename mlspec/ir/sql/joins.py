@@ -31,15 +31,23 @@ def so_far(windows: Windows, aggregates: Sequence[Aggregate], questions: str) ->
 def by_frames(windows: Windows, span: Span, aggregates: Sequence[Aggregate], questions: str) -> Answer:
     """Functions over a frame of the stream that is as long as the window; each event is known as it happens."""
     inclusive = windows.boundary is Boundary.INCLUSIVE
-    length: exp.Expr = number(span.window - inclusive)
+    happened: exp.Expr = column("__us")
+    newest, oldest = span.newest(column(ASKED)), span.oldest(column(ASKED))
+    if (
+        not inclusive
+    ):  # half a step before the events of its moment, so that a frame ends where its question stands, which is cheap
+        happened, oldest = _doubled(happened), _doubled(oldest)
+        newest = exp.Sub(this=_doubled(newest), expression=number(1))
+    length: exp.Expr = number(span.window - 1 if inclusive else 2 * span.window)
     if span.hop:
-        moved = exp.Sub(this=column("__at"), expression=exp.paren(span.oldest(column(ASKED))))
+        moved = exp.Sub(this=column("__at"), expression=exp.paren(oldest))
         length = exp.func("COALESCE", exp.Sub(this=moved, expression=number(int(inclusive))), number(0))
-    frame = exp.WindowSpec(
-        kind="RANGE", start=length, start_side="PRECEDING",
-        end="CURRENT ROW" if inclusive else number(1), end_side=None if inclusive else "PRECEDING",
-    )  # fmt: skip
-    return _along(windows, aggregates, questions, (column("__us"), span.newest(column(ASKED))), frame)
+    frame = exp.WindowSpec(kind="RANGE", start=length, start_side="PRECEDING", end="CURRENT ROW")
+    return _along(windows, aggregates, questions, (happened, newest), frame)
+
+
+def _doubled(moment: exp.Expr) -> exp.Expr:
+    return exp.Mul(this=exp.paren(moment), expression=number(2))
 
 
 def _along(
