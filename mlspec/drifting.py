@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from mlspec.base.diag import Diagnostic
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
-from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Plan
-from mlspec.plan.drift import Drift, refreshed
+from mlspec.plan.drift import Drift, expired, refreshed
 from mlspec.plan.file import refuse_stale
+from mlspec.planned import Planned
 from mlspec.state.codec import encode
-from mlspec.world import reality
+from mlspec.world import acceptances, reality, today
 
 if TYPE_CHECKING:  # start-up time
     from mlspec.apply.run import Applied
@@ -49,17 +49,18 @@ class Drifting(Bookkeeping):
         """What is really there against what was recorded. Writes nothing, in no backend and not in the state."""
         self.tolerant = True
         compiled, (state, _) = self.compiled, self.recorded()
-        found = reality(compiled.desired, state, self.backends).drift
-        return Drifted(compiled.desired.project, compiled.desired.environment, found, len(state.records))
+        found = reality(compiled.desired, state, self.backends, acceptances(compiled)).drift
+        over = expired(acceptances(compiled), today())
+        return Drifted(compiled.desired.project, compiled.desired.environment, found, len(state.records), over)
 
-    def refresh_plan(self) -> tuple[Plan, DesiredState]:
-        """What the state would learn of what is really there; nothing else is ever made of such a plan."""
+    def plan_refresh(self) -> Planned:
+        """What the state would learn of what is really there; applying it writes the state and nothing else."""
         self.tolerant = True
         compiled, (state, _) = self.compiled, self.recorded()
-        found = reality(compiled.desired, state, self.backends).drift
+        found = reality(compiled.desired, state, self.backends, acceptances(compiled)).drift
         plan = Plan(compiled.desired.project, compiled.desired.environment, state.lineage, state.serial, state.digest,
                     compiled.desired.digest, unchanged=len(state.records), drift=found, refresh_only=True)  # fmt: skip
-        return plan, compiled.desired
+        return Planned(plan, compiled.desired, {}, expired(acceptances(compiled), today()))
 
     def learn(self, plan: Plan, lock_timeout: float = 0.0) -> "Applied":
         """Let the state learn what a refresh has found, under its lock; the state after it. Makes nothing."""

@@ -1,6 +1,5 @@
 """The verbs, as one class; the only file that puts words, works and memory together."""
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +35,7 @@ from mlspec.plan.approval import counted
 from mlspec.plan.change import Plan
 from mlspec.plan.compatible import refuse_breaking
 from mlspec.plan.diff import Reality, Wish, make_plan
+from mlspec.plan.drift import expired
 from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
@@ -46,7 +46,16 @@ from mlspec.promoting import Promoting
 from mlspec.questions import Questions
 from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
-from mlspec.world import bench, chosen_backends, look_outside, reality, refuse_unsupported, versions_of
+from mlspec.world import (
+    acceptances,
+    bench,
+    chosen_backends,
+    look_outside,
+    reality,
+    refuse_unsupported,
+    today,
+    versions_of,
+)
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
     from mlspec.apply.run import Applied
@@ -162,7 +171,10 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         asked = selection(compiled, state, select, exclude)
         wish = Wish(asked.select, asked.exclude, again, destroy, refactoring(compiled))
         plan = make_plan(
-            compiled.desired, state, reality(compiled.desired, state, self.backends) if refresh else Reality(), wish
+            compiled.desired,
+            state,
+            reality(compiled.desired, state, self.backends, acceptances(compiled)) if refresh else Reality(),
+            wish,
         )
         if not allow_breaking:
             refuse_breaking(plan)
@@ -175,16 +187,9 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         files = all_rendered(
             compiled.desired, self.backends, self._physical, {c.address for c in plan.changes if c.action not in GONE}
         )
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        whole = with_artifacts(judged(plan, compiled, self.backends, state, today), files)
-        return Planned(
-            whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, compiled.warnings
-        )
-
-    def plan_refresh(self) -> Planned:
-        """What the state would learn of what is really there; applying it writes the state and nothing else."""
-        plan, desired = self.refresh_plan()
-        return Planned(plan, desired, {}, self.compiled.warnings)
+        whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files)
+        told = (*compiled.warnings, *expired(acceptances(compiled), today()))
+        return Planned(whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, told)
 
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""

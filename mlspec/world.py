@@ -1,6 +1,7 @@
 """The world of an environment: the backends that it has chosen, what they cannot do, and what is really there."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
 from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
-from mlspec.plan.drift import GONE
+from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
 from mlspec.state.model import State
 
@@ -76,7 +77,18 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
         raise Problems(found)
 
 
-def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
+def acceptances(compiled: Compiled) -> tuple[Acceptance, ...]:
+    """The drift that the environment accepts."""
+    chosen: Any = compiled.gathered.project.spec.environment(compiled.gathered.environment)  # type: ignore[attr-defined]
+    return tuple(Acceptance(a.address, a.reason, a.until, a.what or "", a.subject or "") for a in chosen.acknowledge)
+
+
+def today() -> str:
+    """The day (UTC); what is accepted is accepted until one."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+def reality(desired: DesiredState, state: State, backends: Backends, accepts: Iterable[Acceptance] = ()) -> Reality:
     """What is really there of what the state believes. Raises Locked when an apply has the warehouse for itself."""
     try:
         observed = backends.engine.observe()
@@ -85,7 +97,7 @@ def reality(desired: DesiredState, state: State, backends: Backends) -> Reality:
         if error.code != "warehouse-busy" or holder is None:
             raise
         raise Locked(holder, "wait for it to end, or plan with `--no-refresh`") from None
-    drift = drift_of(desired, state, observed, backends)
+    drift = marked(drift_of(desired, state, observed, backends), accepts, today())
     versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in observed.versions.items()}
     trained = {
         r.body.register.model: r.body.version

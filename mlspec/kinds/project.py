@@ -1,15 +1,16 @@
 """The project: its name, its environments and what each is made with."""
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from mlspec import __version__
 from mlspec.base.diag import Diagnostic
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
-from mlspec.language.words import Bool, Name
+from mlspec.language.words import Bool, Name, wrong
 
 
 class Choice(BaseModel):
@@ -27,8 +28,42 @@ def _choice(value: Any) -> Any:
 Backend = Annotated[Choice, BeforeValidator(_choice, json_schema_input_type=str | Choice)]
 
 
+def _day(text: str) -> str:
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise wrong("invalid-instant", "`{text}` is not a day; write `2026-12-31`", text=text) from None
+
+
+Day = Annotated[str, AfterValidator(_day)]
+What = Literal[
+    "missing",
+    "altered",
+    "repointed",
+    "unnoted",
+    "edited",
+    "stopped",
+    "column_added",
+    "column_removed",
+    "column_retyped",
+]
+
+
+class Acknowledgement(Part):
+    """Drift of an address that is accepted until a day: all of it, or what happened (`what`), or to one thing (`subject`)."""
+
+    address: str
+    reason: str
+    until: Day
+    what: What | None = None
+    subject: str | None = None
+
+
 class Environment(Part):
-    """What the resources of an environment are made with; overrides and variables; addresses that it protects."""
+    """What the resources of an environment are made with; overrides and variables; addresses that it protects.
+
+    `acknowledge` is drift that is accepted as it is, for a time.
+    """
 
     engine: Backend = Choice(type="duckdb")
     state_store: Backend = Choice(type="file")
@@ -38,6 +73,7 @@ class Environment(Part):
     vars: dict[Name, Any] = {}
     overrides: dict[str, dict[str, Any]] = {}
     protect: tuple[str, ...] = ()
+    acknowledge: tuple[Acknowledgement, ...] = ()
     require_reviews: Bool = False
     """Nothing is applied before every team that owns something affected has approved."""
 

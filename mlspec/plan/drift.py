@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.diag import Diagnostic, Severity
 from mlspec.state.model import State
 
 WHATS: Mapping[str, str] = {
@@ -66,6 +67,42 @@ class Drift:
         if self.what.startswith("column_"):
             return ("columns", self.subject)
         return ("artifacts", self.subject) if self.what == "edited" else (self.what,)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Drift of an address that somebody accepts until a day (ISO 8601, that day too); of one `what`, or one `subject`, if given."""
+
+    address: str
+    reason: str
+    until: str
+    what: str = ""
+    subject: str = ""
+
+    def covers(self, drift: Drift) -> bool:
+        """Whether it speaks of this drift."""
+        whole = self.address in {str(drift.address), str(drift.address.whole)}
+        return whole and self.what in {"", drift.what} and self.subject in {"", drift.subject}
+
+
+def marked(drift: Iterable[Drift], acceptances: Iterable[Acceptance], today: str) -> tuple[Drift, ...]:
+    """The drift, where somebody accepts it marked so."""
+    valid = [a for a in acceptances if a.until >= today]
+    found = []
+    for one in drift:
+        by = next((a for a in valid if a.covers(one)), None)
+        found.append(replace(one, acknowledged=Acknowledged("acknowledge", by.reason, by.until)) if by else one)
+    return tuple(found)
+
+
+def expired(acceptances: Iterable[Acceptance], today: str) -> tuple[Diagnostic, ...]:
+    """A warning for each that has ended: what it accepted drifts again."""
+    help_ = "put it right, or agree to it anew with another `until`; then the plan leaves it as it is"
+    return tuple(
+        Diagnostic("acknowledgement-expired", f"the drift of `{a.address}` was accepted until {a.until} ({a.reason}), which is over",
+                   help=help_, severity=Severity.WARNING)
+        for a in acceptances if a.until < today
+    )  # fmt: skip
 
 
 MARK = "drifted"

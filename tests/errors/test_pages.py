@@ -22,6 +22,7 @@ BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.D
 PROJECT = "kind: project\nname: shop\nspec_version: 1\n"
 
 TOLD_ONLY = {
+    "acknowledgement-expired": "depends on the day; the tests of drift have it",
     "backend-failed": "a backend of another package that gives no code of its own",
     "breaking-change": "needs a deployment that is served; the tests of compatibility have it",
     "condition-failed": "a whole training run for one line; the local runner's own tests have it",

@@ -9,6 +9,7 @@ import pytest
 import smallest
 from small_projects import actions, apply, plan, write_csv, write_project
 
+from mlspec.base.diag import Problems
 from mlspec.cli.main import main
 from mlspec.plan.drift import WHATS
 from mlspec.plan.file import from_json, to_json
@@ -247,3 +248,61 @@ def test_a_model_version_that_was_edited(served, tmp_path):
     files = next((root / ".mlspec/models/big").glob("[0-9a-f]*")) / "files"
     (files / "more.txt").write_text("by hand")
     assert told(root) == [("model.big", "edited")]
+
+
+def acknowledged(root, **said):
+    project = json.loads((root / "mlspec.yaml").read_text())
+    project["environments"]["dev"]["acknowledge"] = [{"address": "feature_view.spend", "reason": "a test", **said}]
+    (root / "mlspec.yaml").write_text(json.dumps(project))
+
+
+def test_drift_that_is_accepted_is_shown_and_left(root, capsys):
+    run_sql(root, "CREATE OR REPLACE VIEW dev.spend AS SELECT 1 AS one")
+    acknowledged(root, until="2999-12-31")
+    (one,) = drift(root)
+    assert one.acknowledged.reason == "a test"
+    assert main(["-C", str(root), "drift"]) == 0
+    assert "accepted until 2999-12-31: a test" in capsys.readouterr().out
+    planned = plan(root)
+    assert planned.empty
+    assert [d.acknowledged.by for d in planned.drift] == ["acknowledge"]
+    with Session(root) as session:
+        assert session.plan_refresh().plan.empty
+    other = {**SPEND, "aggregations": [{"function": "sum", "column": "amount", "name": "paid", "window": "3d"}]}
+    for name, text in (("feature_view.spend.doc.yaml", json.dumps(other)),):
+        (root / name).write_text(text)
+    assert actions(plan(root)) == [("feature_view.spend", "rebuild")]
+
+
+@pytest.mark.parametrize("said", [{"what": "missing"}, {"subject": "another"}])
+def test_only_what_was_accepted_is(root, said):
+    run_sql(root, "CREATE OR REPLACE VIEW dev.spend AS SELECT 1 AS one")
+    acknowledged(root, until="2999-12-31", **said)
+    assert [d.acknowledged for d in drift(root)] == [None]
+    assert actions(plan(root)) == [("feature_view.spend", "repoint")]
+
+
+def test_what_was_accepted_until_yesterday_drifts_again(root, capsys):
+    run_sql(root, "CREATE OR REPLACE VIEW dev.spend AS SELECT 1 AS one")
+    acknowledged(root, until="2024-01-31")
+    assert main(["-C", str(root), "drift"]) == 2
+    assert "acknowledgement-expired" in capsys.readouterr().err
+    with Session(root) as session:
+        planned = session.plan()
+    assert [d.code for d in planned.warnings] == ["acknowledgement-expired"]
+    assert actions(planned.plan) == [("feature_view.spend", "repoint")]
+
+
+def test_every_kind_of_drift_can_be_accepted():
+    from typing import get_args  # noqa: PLC0415
+
+    from mlspec.kinds.project import What  # noqa: PLC0415
+
+    assert set(get_args(What)) == set(WHATS)
+
+
+def test_a_day_is_a_day(root):
+    acknowledged(root, until="tomorrow")
+    with Session(root) as session, pytest.raises(Problems) as problems:
+        session.plan()
+    assert problems.value.diagnostics[0].code == "invalid-instant"
