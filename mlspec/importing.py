@@ -23,10 +23,11 @@ def refuse_imports(plan: Plan, compiled: Compiled, backends: Backends) -> None:
 
 def _wrong(change: Change, compiled: Compiled, backends: Backends) -> Iterator[Diagnostic]:
     body = compiled.desired.resources[change.address].body
+    bound = compiled.gathered.bound
     span = next(
-        b.document.span(("address",))
-        for a, b in compiled.gathered.bound.items()
-        if a.kind == IMPORT and Address.parse(b.spec.what) == change.address  # type: ignore[attr-defined]
+        bound[a].document.span(("address",))
+        for a in bound
+        if a.kind == IMPORT and Address.parse(bound[a].spec.what) == change.address  # type: ignore[attr-defined]
     )
     said = _table(change, body, backends) if isinstance(body, Relation) else _model(change, body, backends)
     for message, help_ in said:

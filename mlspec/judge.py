@@ -53,6 +53,8 @@ def _protected(change: Change) -> Diagnostic:
 
 def refuse_unknown_environments(compiled: Compiled) -> None:
     """Raise Problems for policies that speak of environments that there are not: they would never hold."""
+    if not any(a.kind == "policy" for a in compiled.gathered.bound):
+        return  # most projects: the specs of what has not changed need not be read
     project: Any = compiled.gathered.project.spec
     known = {*project.environments, compiled.gathered.environment}
     found = [

@@ -7,9 +7,7 @@ from mlspec.backends.chosen import Backends
 from mlspec.backends.found import Difference, Observed
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
-from mlspec.ir.resource import Resource, physical_name
-from mlspec.ir.service import Service
-from mlspec.ir.workflow import Workflow
+from mlspec.ir.resource import Resource
 from mlspec.plan.drift import MARK, Drift
 from mlspec.state.model import Record, State
 
@@ -47,10 +45,8 @@ def _of(record: Record, resource: Resource | None, observed: Observed, backends:
 
 def _wanted(resource: Resource | None) -> dict[str, str] | None:
     """The version that the files want of a thing."""
-    body = resource.body if resource else None
-    if isinstance(body, Relation) and resource is not None:
-        return {"version": physical_name(str(resource.address), body)}
-    return {"version": body.version} if isinstance(body, Workflow | Service) else None
+    made = resource is not None and resource.form in {"relation", "workflow", "service"}
+    return {"version": resource.version} if made and resource is not None else None
 
 
 def _relation(record: Record, resource: Resource | None, observed: Observed) -> Iterator[Drift]:
@@ -97,7 +93,9 @@ def _told(record: Record, resource: Resource | None, found: tuple[Difference, ..
 
 def _columns(record: Record, resource: Resource | None) -> Iterator[Drift]:
     """How the schema of a source has changed since it was applied; nothing where nobody can tell without its rows."""
-    body = resource.body if resource else None
+    if resource is None or not resource.scans:  # most are not looked into
+        return
+    body = resource.body
     if not isinstance(body, Relation) or body.scan is None or not body.scan.there:
         return
     now = dict(body.scan.there)

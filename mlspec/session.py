@@ -1,9 +1,10 @@
 """The verbs, as one class; the only file that puts words, works and memory together."""
 
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,9 +21,13 @@ from mlspec.base.dag import upstream
 from mlspec.base.diag import did_you_mean, known_names, problem
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.choosing import needs_state, refactoring, selection
+from mlspec.compile.again import compile_again
+from mlspec.compile.cache import Cache
+from mlspec.compile.gathered import Gathered
 from mlspec.compile.lineage import Edge, edges, reach
 from mlspec.compile.project import Compiled, compile_project
-from mlspec.documents.project import find_root
+from mlspec.compile.request import Request
+from mlspec.documents.project import PRIVATE, find_root
 from mlspec.drifting import Drifting
 from mlspec.importing import refuse_imports
 from mlspec.ir.check import Check
@@ -59,7 +64,6 @@ from mlspec.world import (
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
     from mlspec.apply.run import Applied
-    from mlspec.compile.gather import Gathered
     from mlspec.language.spec import Spec
 
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
@@ -68,8 +72,17 @@ KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
-    def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        start: Path,
+        environment: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        cache: bool = True,
+    ) -> None:
         self.root = find_root(start)
+        kept = cache and not os.environ.get("MLSPEC_NO_CACHE")
+        self._cache = Cache(self.root / PRIVATE / "cache" / "facts.db") if kept else None
         self._asked, self._variables = environment, dict(variables or {})
         self._backends: Backends | None = None
         self._beside: dict[str, Session] = {}
@@ -83,9 +96,11 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         self.close()
 
     def close(self) -> None:
-        """Let go of every backend."""
+        """Let go of every backend, and of what is kept between runs."""
         for other in self._beside.values():
             other.close()
+        if self._cache is not None:
+            self._cache.close()
         if self._backends is not None:
             self._backends.close()
 
@@ -94,7 +109,11 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     @cached_property
     def compiled(self) -> Compiled:
         """The project, compiled once."""
-        return compile_project(self.root, KINDS, self._asked, self._variables, self._outside)
+        whole = partial(compile_project, self.root, KINDS, self._asked, self._variables, self._outside)
+        if self._cache is None or self.tolerant:
+            return whole()
+        request = Request(self._cache, self.root, KINDS, self._asked, self._variables, self._outside, whole)
+        return compile_again(request)
 
     @property
     def environment(self) -> str:
@@ -103,19 +122,19 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
 
     def elsewhere(self, environment: str) -> "Session":
         """A session of the same project in another environment; it is closed with this one."""
-        return self._beside.setdefault(environment, Session(self.root, environment))
+        return self._beside.setdefault(environment, Session(self.root, environment, cache=self._cache is not None))
 
     @property
     def backends(self) -> Backends:
         """The backends of the environment."""
         return self._backends or self._open(self.compiled.gathered)
 
-    def _open(self, gathered: "Gathered") -> Backends:
+    def _open(self, gathered: Gathered) -> Backends:
         if self._backends is None:
             self._backends = chosen_backends(gathered, self.root)
         return self._backends
 
-    def _outside(self, gathered: "Gathered", address: str, scan: Scan) -> Seen:
+    def _outside(self, gathered: Gathered, address: str, scan: Scan) -> Seen:
         """What a source reads, looked at while the project is compiled."""
         seen = look_outside(address, scan, self._open(gathered))
         return replace(seen, problems=()) if self.tolerant else seen
@@ -130,13 +149,13 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         text = self.backends.store.read()
         gathered = self.compiled.gathered
         if text is None:
-            return State("", gathered.project.spec.name, gathered.environment), None
+            return State("", gathered.name, gathered.environment), None
         try:
             state = decode(text)
         except StateError as error:
             help_ = self.backends.store.rescue if error.code == "state-damaged" else error.help
             raise problem(error.code, str(error), help=help_) from None
-        if (state.project, state.environment) != (gathered.project.spec.name, gathered.environment):
+        if (state.project, state.environment) != (gathered.name, gathered.environment):
             message = f"the state is of project `{state.project}`, environment `{state.environment}`"
             raise problem("other-state", message, help="give each environment a state store of its own")
         return state, text
@@ -155,7 +174,7 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         kinds: dict[str, int] = {}
         for address in self.compiled.gathered.bound:
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
-        refuse_unsupported(self.compiled, self.backends)
+        refuse_unsupported(self.compiled, self.backends, self._cache)
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
 
     def plan(
@@ -164,7 +183,7 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     ) -> Planned:  # fmt: skip
         """What would change. Writes nothing."""
         compiled = self.compiled
-        refuse_unsupported(self.compiled, self.backends)
+        refuse_unsupported(self.compiled, self.backends, self._cache)
         state, _ = self.recorded()
         again = selection(compiled, state, replace, ()).select or frozenset()
         refuse_retraining(compiled.desired, again)
@@ -173,7 +192,9 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         plan = make_plan(
             compiled.desired,
             state,
-            reality(compiled.desired, state, self.backends, acceptances(compiled)) if refresh else Reality(),
+            reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
+            if refresh
+            else Reality(),
             wish,
         )
         if not allow_breaking:
@@ -239,7 +260,7 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
 
     def render(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Mapping[str, str]:
         """Every artifact of every backend, by path."""
-        refuse_unsupported(self.compiled, self.backends)
+        refuse_unsupported(self.compiled, self.backends, self._cache)
         asked = self.selection(select, exclude)
         files = all_rendered(
             self.compiled.desired,

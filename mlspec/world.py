@@ -1,9 +1,9 @@
 """The world of an environment: the backends that it has chosen, what they cannot do, and what is really there."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlspec.apply.artifacts import certificates, export
 from mlspec.apply.claims import claims_of
@@ -11,15 +11,16 @@ from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
 from mlspec.backends.port import BackendError, Locked, Place
+from mlspec.backends.remembered import Memory, note_supported, observed, supported
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems
+from mlspec.base.diag import Diagnostic, Problems, Span
+from mlspec.compile.gathered import PORTS, Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
-from mlspec.ir.resource import physical_name
 from mlspec.ir.workflow import CommandStep, Workflow
 from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
@@ -27,23 +28,35 @@ from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
 from mlspec.state.model import State
 
-if TYPE_CHECKING:  # start-up time: it brings pydantic, sqlglot and a YAML parser
-    from mlspec.compile.gather import Gathered
 
-PORTS = ("engine", "state_store", "pipeline_target", "deploy_target", "model_registry")
-
-
-def chosen_backends(gathered: "Gathered", root: Path) -> Backends:
+def chosen_backends(gathered: Gathered, root: Path) -> Backends:
     """The backends that the environment names, or the embedded ones."""
-    document, project = gathered.project.document, gathered.project.spec
-    chosen: Any = project.environment(gathered.environment)  # type: ignore[attr-defined]
     choices = {}
     for port in PORTS:
-        options = dict(getattr(chosen, port).model_dump())
-        path = ("environments", gathered.environment, port)
-        spans = {name: document.span((*path, name)) for name in options}
+        options = dict(gathered.backends[port])
+        spans = _Spans(gathered, ("environments", gathered.environment, port), tuple(options))
         choices[port] = Choice(options.pop("type"), options, spans)
-    return Backends(choices, Place(root, root / PRIVATE, gathered.environment, project.name))
+    return Backends(choices, Place(root, root / PRIVATE, gathered.environment, gathered.name))
+
+
+@dataclass(frozen=True)
+class _Spans(Mapping[str, Span]):
+    """Where the options of a backend stand in the project, looked for when somebody must be told."""
+
+    gathered: Gathered
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Span:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.gathered.project.document.span((*self.path, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
@@ -56,10 +69,13 @@ def look_outside(address: str, scan: Scan, backends: Backends) -> Seen:
     return look(address, scan, backends.place)
 
 
-def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
+def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | None = None) -> None:
     """Raise Problems for every field that the target of its resource cannot honour."""
+    known = supported(backends, memory)
     found = []
     for resource in compiled.desired:
+        if compiled.ids.get(resource.address) in known:
+            continue
         if isinstance(resource.body, Relation | Check):
             for said, help_ in backends.engine.refused(resource.body):
                 message = f"the engine `{backends.name('engine')}` cannot be asked for `{resource.address}`: {said}"
@@ -75,12 +91,13 @@ def refuse_unsupported(compiled: Compiled, backends: Backends) -> None:
                 )
     if found:
         raise Problems(found)
+    if not known.issuperset(compiled.ids.values()):
+        note_supported(backends, memory, compiled.ids.values())
 
 
 def acceptances(compiled: Compiled) -> tuple[Acceptance, ...]:
     """The drift that the environment accepts."""
-    chosen: Any = compiled.gathered.project.spec.environment(compiled.gathered.environment)  # type: ignore[attr-defined]
-    return tuple(Acceptance(a.address, a.reason, a.until, a.what or "", a.subject or "") for a in chosen.acknowledge)
+    return tuple(Acceptance(*said) for said in compiled.gathered.accepts)
 
 
 def today() -> str:
@@ -88,21 +105,27 @@ def today() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 
-def reality(desired: DesiredState, state: State, backends: Backends, accepts: Iterable[Acceptance] = ()) -> Reality:
+def reality(
+    desired: DesiredState,
+    state: State,
+    backends: Backends,
+    accepts: Iterable[Acceptance] = (),
+    memory: Memory | None = None,
+) -> Reality:
     """What is really there of what the state believes. Raises Locked when an apply has the warehouse for itself."""
     try:
-        observed = backends.engine.observe()
+        seen = observed(backends, memory)
     except BackendError as error:
         holder = backends.store.holder()
         if error.code != "warehouse-busy" or holder is None:
             raise
         raise Locked(holder, "wait for it to end, or plan with `--no-refresh`") from None
-    drift = marked(drift_of(desired, state, observed, backends), accepts, today())
-    versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in observed.versions.items()}
+    drift = marked(drift_of(desired, state, seen, backends), accepts, today())
+    versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in seen.versions.items()}
     trained = {
         r.body.register.model: r.body.version
         for r in desired
-        if isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register
+        if r.form == "workflow" and isinstance(r.body, Workflow) and r.body.run_on_apply and r.body.register
     }
     models = frozenset(f"{model}/{v}" for model, v in trained.items() if backends.registry.get(model, v) is not None)
     due = _due(desired, state, backends, versions.keys())
@@ -113,11 +136,16 @@ def reality(desired: DesiredState, state: State, backends: Backends, accepts: It
         for d in drift
         if d.what in GONE and d.address in repaired and state.records[d.address].form == "relation"
     }
-    return Reality(True, versions, observed.pointers, repaired - gone, models, due, drift, accepted)  # noqa: FBT003 - somebody looked
+    return Reality(True, versions, seen.pointers, repaired - gone, models, due, drift, accepted)  # noqa: FBT003 - somebody looked
 
 
 def _due(desired: DesiredState, state: State, backends: Backends, there: Collection[str]) -> dict[Address, int]:
     """How many partitions would be built, of what is not as it was applied and reads nothing that is yet to be built."""
+    changed = [
+        r for r in desired if r.form == "relation" and (known := state.get(r.address)) and known.digest != r.digest
+    ]
+    if not any(isinstance(r.body, Relation) and r.body.partitions for r in changed):
+        return {}
     physical = versions_of(desired)
     for resource in desired:
         recorded = state.get(resource.address)
@@ -125,12 +153,12 @@ def _due(desired: DesiredState, state: State, backends: Backends, there: Collect
         if inside and recorded is not None and recorded.outputs.get("version") in there:
             physical[str(resource.address)] = str(recorded.outputs["version"])  # a view: it shows what is there now
     found = {}
-    for resource in desired:
-        body, recorded = resource.body, state.get(resource.address)
-        if not isinstance(body, Relation) or body.partitions is None or recorded is None:
+    for resource in changed:
+        body = resource.body
+        if not isinstance(body, Relation) or body.partitions is None:
             continue
         needed = {str(resource.address), *body.reads}
-        if recorded.digest != resource.digest and all(physical[a] in there for a in needed):
+        if all(physical[a] in there for a in needed):
             parts = backends.engine.partitions(resource.address, body, physical)
             found[resource.address] = sum(1 for p in parts if p.due)
     return found
@@ -138,7 +166,7 @@ def _due(desired: DesiredState, state: State, backends: Backends, there: Collect
 
 def versions_of(desired: DesiredState) -> dict[str, str]:
     """From address to the version that should exist."""
-    return {str(r.address): physical_name(str(r.address), r.body) for r in desired if isinstance(r.body, Relation)}
+    return {str(r.address): r.version for r in desired if r.form == "relation"}
 
 
 def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Bench:

@@ -70,6 +70,11 @@ class Backends:
         """The name of the backend that was chosen for a port."""
         return self.choices[port].type
 
+    @property
+    def made(self) -> tuple[Backend, ...]:
+        """Those that were used so far."""
+        return tuple(self._made.values())
+
     def close(self) -> None:
         """Close what was made."""
         for backend in self._made.values():

@@ -63,6 +63,9 @@ def add_global_options(parser: argparse.ArgumentParser, depth: int) -> None:
                        help="set a variable, the value is read as YAML; repeatable")  # fmt: skip
     off = default(value=False)
     group.add_argument("--no-color", action="store_true", default=off, help="no colours (so does NO_COLOR)")
+    group.add_argument(
+        "--no-cache", action="store_true", default=off, help="compile everything anew (so does MLSPEC_NO_CACHE)"
+    )
     group.add_argument("-v", "--verbose", action="store_true", default=off, help="tracebacks of internal errors")
 
 

@@ -18,7 +18,8 @@ def open_session(args: argparse.Namespace) -> "Session":
 
     if not args.verbose:
         logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it thinks of dialects is not about the user's files
-    return Session(Path(args.directory), args.environment, variables(args))
+    without = {"cache": False} if args.no_cache else {}
+    return Session(Path(args.directory), args.environment, variables(args), **without)
 
 
 def variables(args: argparse.Namespace) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
 from mlspec.base.registry import Registry
+from mlspec.compile.gathered import Gathered, accepts_of, backends_of
 from mlspec.documents.document import Document
 from mlspec.documents.each import each
 from mlspec.documents.overlay import Values, overlay, substitute
@@ -23,15 +24,47 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """The specs of one environment, each with its document; `project` is the one of `mlspec.yaml`."""
+class Head:
+    """What `mlspec.yaml` says to every document: `name` is that of the environment."""
 
-    project: Bound
-    environment: str
-    bound: Mapping[Address, Bound]
-    files: Files
-    broken: frozenset[Address] = frozenset()
-    """Documents that could not be bound, by the kind and the name that they give; empty where those are wrong."""
+    document: Document
+    name: str
+    values: Values
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The fields that the environment overrides, by address."""
+        return _mapping(self.document, "environments", self.name, "overrides")
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The fields of documents that do not say otherwise, by kind."""
+        return _mapping(self.document, "defaults")
+
+
+def read_head(
+    head: Document, environment: str | None, variables: Mapping[str, Any], env: Mapping[str, str], report: Report
+) -> Head:
+    """What the document of the project says; variables that it does not know go into the report. Raises Problems."""
+    name = _environment(head, environment)
+    declared = _mapping(head, "environments", name, "vars")
+    for unknown in sorted(set(variables) - set(declared)):
+        report.add(Diagnostic("unknown-variable", f"environment `{name}` has no variable `{unknown}`", head.span(("environments", name)),
+                              help=known_names(unknown, declared, "variable")))  # fmt: skip
+    return Head(head, name, Values(name, {**declared, **variables}, env))
+
+
+def prepared_of(document: Document, head: Head, report: Report) -> tuple[Document, ...]:
+    """The documents that one stands for, over the defaults, under the overrides; none where it is broken."""
+    made = (document,) if document is head.document else each(document, report)
+    return tuple(_prepare(one, head.document, head.name) for one in made)
+
+
+def bind_one(document: Document, kinds: Registry[Spec], files: Files, head: Head, report: Report) -> Bound | None:
+    """The spec of a prepared document, variables put in; None, and the reasons in the report, when it is none."""
+    whole = substitute(document, head.values, report)
+    folder = str(PurePosixPath(whole.file).parent)
+    return bind(whole, kinds, Bindings(files, folder, dict(head.values.vars), head.name), report)
 
 
 def gather(
@@ -45,28 +78,22 @@ def gather(
         report.close()
         raise problem("no-project", f"`{PROJECT_FILE}` holds no document", help="`mlspec init` writes one")
     files = Files(root)
-    name = _environment(head, environment)
-    chosen = _mapping(head, "environments", name)
-    declared = _mapping(head, "environments", name, "vars")
-    for unknown in sorted(set(variables) - set(declared)):
-        report.add(Diagnostic("unknown-variable", f"environment `{name}` has no variable `{unknown}`", head.span(("environments", name)),
-                              help=known_names(unknown, declared, "variable")))  # fmt: skip
-    values = Values(name, {**declared, **variables}, dict(os.environ))
-    made = {id(d): (d,) if d is head else each(d, report) for d in documents}
-    prepared = [_prepare(one, head, name) for d in documents for one in made[id(d)]]
-    _overrides_used(head, name, prepared, chosen, report)
+    top = read_head(head, environment, variables, dict(os.environ), report)
+    made = [prepared_of(d, top, report) for d in documents]
+    prepared = [one for group in made for one in group]
+    overrides_used(top, {said_name(d) for d in prepared}, report)
     found: dict[Address, Bound] = {}
-    broken = {Address(_said(d, kinds).kind, "") for d in documents if not made[id(d)]}
+    broken = {Address(_said(d, kinds).kind, "") for d, group in zip(documents, made, strict=True) if not group}
     project: Bound | None = None
     for document in prepared:
-        one = _bind(substitute(document, values, report), kinds, files, values, report)
+        one = bind_one(document, kinds, files, top, report)
         if one is None:
             broken.add(_said(document, kinds))
             continue
         first = found.setdefault(one.spec.address, one)
         if first is not one:
             report.add(_twice(one, first))
-        if document.origin is head.origin and one.spec.kind_name() == PROJECT:
+        if is_project(one, head):
             project = one
     if (
         project is None or unreadable
@@ -79,7 +106,22 @@ def gather(
             head.span(("kind",)),
             help="it begins with `kind: project`",
         )
-    return Gathered(project, name, found, files, frozenset(broken - found.keys()))
+    bound, name = project, project.spec.name
+    return Gathered(
+        name,
+        top.name,
+        backends_of(bound.spec, top.name),
+        found,
+        files,
+        lambda: bound,
+        accepts=accepts_of(bound.spec, top.name),
+        broken=frozenset(broken - found.keys()),
+    )
+
+
+def is_project(one: Bound, head: Document) -> bool:
+    """Whether it is the project itself."""
+    return one.document.origin is head.origin and one.spec.kind_name() == PROJECT
 
 
 def _said(document: Document, kinds: Registry[Spec]) -> Address:
@@ -87,11 +129,6 @@ def _said(document: Document, kinds: Registry[Spec]) -> Address:
     kind, name = document.data.get("kind"), document.data.get("name")
     known = kind if isinstance(kind, str) and kind in kinds.names() else ""
     return Address(known, name if isinstance(name, str) and _NAME.fullmatch(name) else "")
-
-
-def _bind(document: Document, kinds: Registry[Spec], files: Files, values: Values, report: Report) -> Bound | None:
-    folder = str(PurePosixPath(document.file).parent)
-    return bind(document, kinds, Bindings(files, folder, dict(values.vars), values.environment), report)
 
 
 def _mapping(document: Document, *path: str) -> dict[str, Any]:
@@ -135,14 +172,16 @@ def _prepare(document: Document, head: Document, environment: str) -> Document:
     return overlay(document, patch, head.origin, at) if patch else document
 
 
-def _overrides_used(
-    head: Document, name: str, documents: list[Document], chosen: dict[str, Any], report: Report
-) -> None:
-    addresses = {f"{d.data.get('kind')}.{d.data.get('name')}" for d in documents}
-    overrides = chosen.get("overrides")
-    for address in overrides if isinstance(overrides, dict) else ():
+def said_name(document: Document) -> str:
+    """The address that a prepared document gives itself, right or wrong."""
+    return f"{document.data.get('kind')}.{document.data.get('name')}"
+
+
+def overrides_used(head: Head, addresses: Collection[str], report: Report) -> None:
+    """Report overrides of what no document calls itself."""
+    for address in head.overrides:
         if address not in addresses:
-            span = head.key_span(("environments", name, "overrides", address))
+            span = head.document.key_span(("environments", head.name, "overrides", address))
             report.add(
                 Diagnostic(
                     "unknown-override",

@@ -1,5 +1,6 @@
 """Each spec is asked its three questions, parents first; the answers become the desired state."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -7,10 +8,10 @@ from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Report, Severity
-from mlspec.compile.gather import Gathered
+from mlspec.compile.gathered import Gathered
 from mlspec.compile.renames import Renames, problems, renames
 from mlspec.compile.resolve import Graph
-from mlspec.ir.desired import DesiredState
+from mlspec.documents.project import Asked
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, Resource, defined
@@ -20,11 +21,13 @@ from mlspec.language.spec import Spec, costs, words
 
 
 class _Scope(Scope):
-    """What one spec sees of the compile."""
+    """What one spec sees of the compile; what it asks for is noted in its trail."""
 
-    def __init__(self, lowering: "_Lowering", address: Address) -> None:
+    def __init__(self, lowering: "Lowering", address: Address) -> None:
         one = lowering.graph.bound[address]
-        super().__init__(one.document, lowering.gathered.files, lowering.gathered.environment)
+        self.trail = Trail()
+        files = lowering.gathered.files.noting(self.trail.files)
+        super().__init__(one.document, files, lowering.gathered.environment)
         self._lowering, self.blind = lowering, lowering.blind
 
     def address(self, ref: Any) -> Address:
@@ -34,13 +37,21 @@ class _Scope(Scope):
         return found
 
     def spec(self, ref: Any) -> Any:
-        return self._lowering.graph.bound[self.address(ref)].spec
+        address = self.address(ref)
+        self.trail.specs.add(address)
+        return self._lowering.graph.bound[address].spec
 
     def first_name(self, ref: Any) -> str:
-        return self._lowering.renames.first(self.address(ref)).name
+        address = self.address(ref)
+        self.trail.names[address] = self._lowering.renames.first(address).name
+        return self.trail.names[address]
 
     def relation(self, ref: Any) -> Relation:
-        return self._lowering.relation(self.address(ref))
+        return self._relation(self.address(ref))
+
+    def _relation(self, address: Address) -> Relation:
+        self.trail.relations.add(address)
+        return self._lowering.relation(address)
 
     def lookup(self, name: str) -> tuple[str, Relation] | SqlProblem:
         found = self._lowering.graph.table(name)
@@ -48,17 +59,58 @@ class _Scope(Scope):
             if self._lowering.graph.known_broken(name):
                 raise Problems([])  # reported where it was bound
             return found
-        return str(found), self._lowering.relation(found)
+        return str(found), self._relation(found)
 
     def body(self, address: Address) -> Body:
+        self.trail.bodies.add(address)
         return self._lowering.resources[address].body
 
     def outside(self, address: str, scan: Scan) -> Seen:
-        return self._lowering.seen(address, scan)
+        seen = self._lowering.seen(address, scan)
+        self.trail.looked.append((address, scan, seen))
+        return seen
 
 
 @dataclass
-class _Lowering:
+class Trail:
+    """What a spec asked for while it was lowered: its resources are the same as long as all of this is.
+
+    `blind`: also for definitions, which follow from everything above it.
+    """
+
+    files: Asked = field(default_factory=Asked)
+    specs: set[Address] = field(default_factory=set)
+    names: dict[Address, str] = field(default_factory=dict)
+    relations: set[Address] = field(default_factory=set)
+    bodies: set[Address] = field(default_factory=set)
+    looked: list[tuple[str, Scan, Seen]] = field(default_factory=list)
+    blind: bool = False
+
+
+class Kept(ABC):
+    """What is still known of specs that were lowered by an earlier run."""
+
+    @abstractmethod
+    def fresh(self, address: Address, lowering: "Lowering") -> bool:
+        """Whether everything that a spec asked for is as it was."""
+
+    @abstractmethod
+    def resources(self, address: Address, lowering: "Lowering") -> Iterable[Resource]:
+        """The resources of a spec that is fresh."""
+
+    @abstractmethod
+    def relation(self, address: Address) -> Relation | None:
+        """The rows of a spec that is fresh, if it was asked for them."""
+
+    @abstractmethod
+    def warnings(self, address: Address) -> Iterable[Diagnostic]:
+        """What was said of a spec that is fresh."""
+
+
+@dataclass
+class Lowering:
+    """One walk over all specs; `kept` is what need not be lowered again, and `reused` those that were not."""
+
     gathered: Gathered
     graph: Graph
     report: Report
@@ -70,6 +122,9 @@ class _Lowering:
     failed: set[Address] = field(default_factory=set)
     looked: dict[str, Seen] = field(default_factory=dict)
     blind: bool = False
+    kept: Kept | None = None
+    reused: set[Address] = field(default_factory=set)
+    said: dict[Address, tuple[Diagnostic, ...]] = field(default_factory=dict)
 
     def seen(self, address: str, scan: Scan) -> Seen:
         """What is there of what a source reads, looked at once."""
@@ -78,9 +133,9 @@ class _Lowering:
         return self.looked[address]
 
     @cached_property
-    def definitions(self) -> "_Lowering":
+    def definitions(self) -> "Lowering":
         """The same, where what sources hold does not count."""
-        return _Lowering(self.gathered, self.graph, Report(), self.outside, looked=self.looked, blind=True)
+        return Lowering(self.gathered, self.graph, Report(), self.outside, looked=self.looked, blind=True)
 
     @cached_property
     def renames(self) -> Renames:
@@ -91,67 +146,85 @@ class _Lowering:
         """The rows of a spec, asked for once. Raises Problems, without any if it has been reported."""
         if address in self.failed:
             raise Problems([])
+        if address not in self.relations and self.kept is not None and address in self.reused:
+            known = self.kept.relation(address)
+            if known is not None:
+                self.relations[address] = known
         if address not in self.relations:
-            scope = self.scopes.get(address) or _Scope(self, address)
+            scope = self.scopes.setdefault(address, _Scope(self, address))
             made = self.graph.bound[address].spec.relation(scope)
             if made is None:
                 raise Problems([])
             if made.partitions and not self.blind:
+                scope.trail.blind = True
                 made = replace(made, definition=defined(self.definitions.relation(address)))
             self.relations[address] = made
         return self.relations[address]
 
     def lower(self, address: Address) -> None:
+        """Ask a spec for what should exist because of it, or take what an earlier run was told."""
+        if self.kept is not None and self.kept.fresh(address, self):
+            self.reused.add(address)
+            for resource in self.kept.resources(address, self):
+                self._put(address, resource)
+            self.report.add(*self.kept.warnings(address))
+            return
         spec = self.graph.bound[address].spec
         if any(parent in self.failed for parent in self.graph.edges[address]):
             self.failed.add(address)
             return
-        scope = self.scopes[address] = _Scope(self, address)
+        scope = self.scopes.setdefault(address, _Scope(self, address))
         found: list[Diagnostic] = []
         try:
             found.extend(spec.check(scope))
             if not any(d.severity is Severity.ERROR for d in found):
                 for part, body in spec.lower(scope):
-                    resource = self._resource(spec, part, body)
-                    self.resources[resource.address] = resource
-                    self.parts.setdefault(address, []).append(resource.address)
+                    self._put(address, self._resource(spec, part, body))
         except Problems as problems:
             found.extend(problems.diagnostics)
             if not problems.diagnostics:
                 self.failed.add(address)
         if any(d.severity is Severity.ERROR for d in found):
             self.failed.add(address)
-        self.report.add(*found, *scope.warnings)
+        self.said[address] = (*found, *scope.warnings)
+        self.report.add(*self.said[address])
+
+    def _put(self, address: Address, resource: Resource) -> None:
+        self.resources[resource.address] = resource
+        self.parts.setdefault(address, []).append(resource.address)
+
+    def parents(self, address: Address) -> tuple[Address, ...]:
+        """What must exist before the resource at an address: all parts of what its spec needs, and the whole of a part."""
+        whole = address.whole
+        above = {a for target in self.graph.edges[whole] for a in self.parts.get(target, ())}
+        return tuple(sorted({*above, *([whole] if address.part else [])}))
 
     def _resource(self, spec: Spec, part: str, body: Body) -> Resource:
         address = Address(spec.kind_name(), spec.name, part)
-        above = [a for target in self.graph.edges[spec.address] for a in self._parts(target)]
-        parents = sorted({*above, *([spec.address] if part else [])})
         meaning, about = words(spec)
         owner = spec.owner.name if spec.owner else ""
         protect = spec.protect or self._protected(spec.address)
         if part:
             meaning, about = {part: meaning.get(part)}, {part: about.get(part)} if about.get(part) else {}
-        return Resource(address, body, meaning, about, tuple(parents), owner, protect, costs(type(spec)))
-
-    def _parts(self, target: Address) -> Iterable[Address]:
-        return self.parts.get(target, ())
+        return Resource(address, body, meaning, about, self.parents(address), owner, protect, costs(type(spec)))
 
     def _protected(self, address: Address) -> bool:
         chosen = getattr(self.gathered.project.spec, "environments", {}).get(self.gathered.environment)
         return chosen is not None and any(p in {str(address), address.kind} for p in chosen.protect)
 
 
-def lower(gathered: Gathered, graph: Graph, report: Report, outside: Callable[[str, Scan], Seen]) -> DesiredState:
-    """What should exist; `outside` looks at what a source reads, by its address.
+def lower(
+    gathered: Gathered, graph: Graph, report: Report, outside: Callable[[str, Scan], Seen], kept: Kept | None = None
+) -> Lowering:
+    """What should exist, in `resources`; `outside` looks at what a source reads, by its address.
 
-    Problems of all specs go into the report; what depends on a broken spec is passed over.
+    Problems of all specs go into the report; what depends on a broken spec is passed over. What is `kept` of an earlier
+    run is taken over.
     """
-    lowering = _Lowering(gathered, graph, report, outside)
+    lowering = Lowering(gathered, graph, report, outside, kept=kept)
     broken = graph.bound.keys() - set(graph.order)
     lowering.failed.update(broken)
     for address in graph.order:
         lowering.lower(address)
     report.add(*problems(gathered.bound))
-    name = gathered.project.spec.name
-    return DesiredState(name, gathered.environment, lowering.resources)
+    return lowering

@@ -1,18 +1,18 @@
 """A project compiled for one environment: from its files to its desired state, problems and all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Report, Span
 from mlspec.base.registry import Registry
+from mlspec.compile.gathered import Gathered
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
-    from mlspec.compile.gather import Gathered
     from mlspec.compile.resolve import Graph
     from mlspec.documents.document import Path as FieldPath
     from mlspec.language.spec import Spec
@@ -22,10 +22,17 @@ if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML par
 class Compiled:
     """What the files of a project mean in one environment, and the warnings on the way."""
 
-    gathered: "Gathered"
-    graph: "Graph"
+    gathered: Gathered
+    resolved: "Callable[[], Graph]"
     desired: DesiredState
     warnings: tuple[Diagnostic, ...]
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    """Of each resource what tells its body from all others, where something is kept from one run to the next."""
+
+    @property
+    def graph(self) -> "Graph":
+        """What every name means."""
+        return self.resolved()
 
     def spec(self, address: Address) -> "Spec":
         """The spec that a resource comes from."""
@@ -46,7 +53,7 @@ def compile_project(
     kinds: "Registry[Spec]",
     environment: str | None,
     variables: Mapping[str, Any],
-    outside: "Callable[[Gathered, str, Scan], Seen]",
+    outside: Callable[[Gathered, str, Scan], Seen],
 ) -> Compiled:
     """Compile everything below the root; `outside` looks at what a source reads, by its address.
 
@@ -59,6 +66,7 @@ def compile_project(
     report = Report()
     gathered = gather(root, kinds, environment, variables, report)
     graph = resolve(gathered.bound, gathered.broken, report)
-    desired = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
+    lowered = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
     report.close()
-    return Compiled(gathered, graph, desired, report.warnings)
+    desired = DesiredState(gathered.name, gathered.environment, lowered.resources)
+    return Compiled(gathered, lambda: graph, desired, report.warnings)

@@ -50,7 +50,7 @@ def renames(bound: Mapping[Address, "Bound"]) -> Renames:
 
 
 def _of(bound: Mapping[Address, "Bound"], kind: str) -> list[Any]:
-    return [one for address, one in sorted(bound.items()) if address.kind == kind]
+    return [bound[a] for a in sorted(a for a in bound if a.kind == kind)]  # the others may not be bound yet
 
 
 def _leads(moves: Mapping[Address, Address], start: Address, wanted: Address) -> bool:

@@ -1,7 +1,7 @@
 """Names become addresses: which spec each reference and each table in SQL means, in an order parents first."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,7 @@ class Graph:
     edges: Mapping[Address, Mapping[Address, Path]]
     tables: "Tables"
     broken: frozenset[Address] = frozenset()
+    mentions: "Mapping[Address, Mentions]" = field(default_factory=dict)
 
     def address(self, ref: Ref[Any]) -> Address | None:
         """The address that a reference means, if there is one."""
@@ -50,10 +51,24 @@ Tables = Mapping[str, tuple[Address, ...]]
 """The specs that offer rows, by name."""
 
 
-def _tables_in(bound: Mapping[Address, Bound]) -> Tables:
+@dataclass(frozen=True)
+class Mentions:
+    """What a spec says of others: its references and the tables in its SQL, each with its path; and whether it offers rows."""
+
+    offers: bool
+    refs: tuple[tuple[Path, Ref[Any]], ...]
+    tables: tuple[tuple[Path, str], ...]
+
+
+def mentions_of(spec: Spec) -> Mentions:
+    """What a spec says of others."""
+    return Mentions(spec.offers_rows(), tuple(references(spec)), tuple(dict.fromkeys(_tables(spec))))
+
+
+def _tables_in(mentions: Mapping[Address, Mentions]) -> Tables:
     found: dict[str, tuple[Address, ...]] = {}
-    for address, one in bound.items():
-        if one.spec.offers_rows():
+    for address, one in mentions.items():
+        if one.offers:
             found[address.name] = (*found.get(address.name, ()), address)
     return found
 
@@ -73,24 +88,34 @@ def find_table(tables: Tables, written: str) -> Address | SqlProblem:
     )
 
 
-def resolve(bound: Mapping[Address, Bound], broken: frozenset[Address], report: Report) -> Graph:
-    """Find what every name means. Names that mean nothing, and circles, go into the report."""
-    tables = _tables_in(bound)
+def resolve(
+    bound: Mapping[Address, Bound],
+    broken: frozenset[Address],
+    report: Report,
+    known: Mapping[Address, Mentions] | None = None,
+) -> Graph:
+    """Find what every name means. Names that mean nothing, and circles, go into the report.
+
+    `known` is what some specs say of others, so that they need not be looked at.
+    """
+    mentions = {**(known or {})}
+    mentions = {a: mentions.get(a) or mentions_of(bound[a].spec) for a in bound}
+    tables = _tables_in(mentions)
     partial = Graph(bound, (), {}, tables, broken)
     edges: dict[Address, dict[Address, Path]] = {}
-    for address, one in bound.items():
+    for address, said in mentions.items():
         edges[address] = {}
-        for path, ref in references(one.spec):
+        for path, ref in said.refs:
             target = partial.address(ref)
             if target is not None:
                 edges[address].setdefault(target, path)
             elif not partial.known_broken(str(ref), ref.allowed):
-                report.add(_unresolved(one, path, ref, bound))
-        for path, table in _tables(one.spec):
+                report.add(_unresolved(bound[address], path, ref, bound))
+        for path, table in said.tables:
             target_of = find_table(tables, table)
             if isinstance(target_of, Address):
                 edges[address].setdefault(target_of, path)
-    return Graph(bound, _order(bound, edges, report), edges, tables, broken)
+    return Graph(bound, _order(bound, edges, report), edges, tables, broken, mentions)
 
 
 def _order(

@@ -1,14 +1,17 @@
 """The files of a project: where it begins, its YAML documents, its texts and data, never a step outside it."""
 
+import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlspec.base.diag import Report, problem
-from mlspec.base.digest import digest, digest_bytes
+from mlspec.base.digest import digest
+from mlspec.base.folder import digest_file
+from mlspec.documents.watch import Watch
 
 if TYPE_CHECKING:  # start-up time: at run time whoever reads documents has a YAML parser
     from mlspec.documents.document import Document
@@ -43,13 +46,20 @@ def read_tree(root: Path, report: Report) -> "tuple[Document, ...]":
 
     head = root / PROJECT_FILE
     found = list(read_file(head, PROJECT_FILE, report)) if head.is_file() else []
-    patterns = found[0].data.get("ignore") if found else None
-    ignored = tuple(str(p) for p in patterns) if isinstance(patterns, list) else ()
-    for path in _yaml_files(root):
-        shown = path.relative_to(root).as_posix()
-        if path != head and not _ignored(shown, ignored):
-            found.extend(read_file(path, shown, report))
+    for shown in yaml_files(root, ignored_by(found[0].data) if found else ()):
+        found.extend(read_file(root / shown, shown, report))
     return tuple(found)
+
+
+def ignored_by(head: Mapping[str, Any]) -> tuple[str, ...]:
+    """The patterns under `ignore` of the data of `mlspec.yaml`."""
+    patterns = head.get("ignore")
+    return tuple(str(p) for p in patterns) if isinstance(patterns, list) else ()
+
+
+def yaml_files(root: Path, ignored: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of all YAML files but `mlspec.yaml` that are not ignored, in the order of their paths."""
+    return tuple(n for n in _yaml_files(str(root)) if n != PROJECT_FILE and not (ignored and _ignored(n, ignored)))
 
 
 def _ignored(shown: str, patterns: tuple[str, ...]) -> bool:
@@ -58,22 +68,38 @@ def _ignored(shown: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(path, pattern.rstrip("/")) for path in above for pattern in patterns)
 
 
-def _yaml_files(root: Path) -> Iterator[Path]:
+def _yaml_files(root: str) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        nested = {f for f in folders if (here / f / PROJECT_FILE).is_file()}
+        here = folder[len(root) :].replace(os.sep, "/").strip("/")
+        nested = {f for f in folders if os.path.isfile(f"{folder}/{f}/{PROJECT_FILE}")}  # noqa: PTH113 - strings are enough
         folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.startswith(".") and f not in nested)
         rendered = any(name == "kustomization.yaml" for name in files)
         for name in sorted(files):
             if name.endswith((".yaml", ".yml")) and not rendered and not name.startswith("."):
-                yield here / name
+                yield f"{here}/{name}" if here else name
+
+
+@dataclass
+class Asked:
+    """What somebody asked of the files of a project: contents by name, and what names and patterns meant."""
+
+    held: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    globs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Files:
-    """The project's own files, by paths relative to its root."""
+    """The project's own files, by paths relative to its root; with a `watch`, contents need not be read again."""
 
     root: Path
+    watch: Watch | None = None
+    asked: Asked | None = None
+
+    def noting(self, asked: Asked) -> "Files":
+        """The same files; what is asked of them is noted."""
+        return replace(self, asked=asked)
 
     def path(self, relative: str) -> Path:
         """The real path. Raises OutsideProject if it leads, also by a link, out of the project."""
@@ -82,11 +108,23 @@ class Files:
         path = (self.root / relative).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise OutsideProject(relative)
+        if self.asked is not None:
+            self.asked.paths[relative] = self.place(relative)
         return path
+
+    def place(self, relative: str) -> str:
+        """What a name means: the path that it leads to, relative to the root, and whether that is a file or a folder."""
+        path = (self.root / relative).resolve()
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else "nothing"
+        return f"{kind} {os.path.relpath(path, self.root.resolve())}"
 
     def text(self, relative: str) -> str:
         """A file's text. Raises OutsideProject, OSError, UnicodeDecodeError."""
-        return self.path(relative).read_text("utf-8-sig")
+        path = self.path(relative)
+        raw = self.watch.read(relative) if self.watch else path.read_bytes()
+        if self.asked is not None and self.watch:
+            self.asked.held[relative] = self.watch.now(relative)
+        return io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig").read()
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """The files that a pattern means, sorted, relative to the root. Raises OutsideProject."""
@@ -94,21 +132,36 @@ class Files:
             raise OutsideProject(pattern)
         if not any(c in pattern for c in "*?["):
             return (pattern,) if self.path(pattern).is_file() else ()
+        found = self.matching(pattern)
+        if self.asked is not None:
+            self.asked.globs[pattern] = found
+        return tuple(p for p in found if self.path(p))
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The files that match a pattern, sorted, wherever links lead."""
         try:
-            found = [p.relative_to(self.root).as_posix() for p in self.root.glob(pattern) if p.is_file()]
+            return tuple(sorted(p.relative_to(self.root).as_posix() for p in self.root.glob(pattern) if p.is_file()))
         except ValueError:  # `**.csv` is no pattern
             return ()
-        return tuple(sorted(p for p in found if self.path(p)))
 
     def content(self, relative: str) -> str:
         """The digest of what a file, or every file in a folder, holds."""
         path = self.path(relative)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-            return digest([(p.relative_to(path).as_posix(), _file_digest(p)) for p in inside])
-        return _file_digest(path)
+            names = self.inside(relative)
+            if self.asked is not None:
+                self.asked.folders[relative] = names
+            return digest([(n, self._held(f"{relative}/{n}")) for n in names])
+        return self._held(relative)
 
+    def inside(self, relative: str) -> tuple[str, ...]:
+        """The files in a folder, at any depth, relative to it."""
+        path = self.root / relative
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        return tuple(p.relative_to(path).as_posix() for p in inside)
 
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return digest_bytes(iter(lambda: file.read(1 << 20), b""))
+    def _held(self, relative: str) -> str:
+        held = self.watch.now(relative) if self.watch else ""
+        if self.asked is not None:
+            self.asked.held[relative] = held
+        return held or digest_file(self.root / relative)

@@ -32,7 +32,11 @@ class _Loader(_Parser):  # type: ignore[misc]
 
 def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
     """All documents of a file; `shown` is its name in messages. Problems go into the report."""
-    raw = path.read_bytes()
+    return read_bytes(path.read_bytes(), shown, report)
+
+
+def read_bytes(raw: bytes, shown: str, report: Report) -> tuple[Document, ...]:
+    """All documents of what the file `shown` holds."""
     if len(raw) > MAX_BYTES:
         report.add(
             Diagnostic(

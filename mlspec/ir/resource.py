@@ -49,6 +49,18 @@ class Resource:
         """The digest of what should be made; words and descriptions have no part in it."""
         return body_digest(self.body)
 
+    @property
+    def scans(self) -> bool:
+        """Whether it reads rows that somebody else keeps."""
+        return isinstance(self.body, Relation) and self.body.scan is not None
+
+    @property
+    def version(self) -> str:
+        """The physical version of a relation, the model or service version; empty for what has none."""
+        if isinstance(self.body, Relation):
+            return physical_name(str(self.address), self.body)
+        return self.body.version if isinstance(self.body, Workflow | Service) else ""
+
 
 def body_digest(body: Body) -> str:
     """Equal for bodies that make the same thing. Of a relation, the order of the columns means nothing."""

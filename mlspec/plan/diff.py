@@ -6,7 +6,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import in_order
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Keep, Relation
-from mlspec.ir.resource import Resource, physical_name
+from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
@@ -46,7 +46,10 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
         if change is not None:
             found.append(change)
     forgotten = wish.refactoring.forgotten
-    gone = [_delete(state.records[a], forgotten) for a in _children_first(state) if a not in wanted]
+    any_gone = not wanted.keys() >= state.records.keys()
+    gone = [
+        _delete(state.records[a], forgotten) for a in (_children_first(state) if any_gone else ()) if a not in wanted
+    ]
     caused = with_causes(tuple(found), desired.resources)
     every = (
         marked((*caused, *gone), desired, named, wish.refactoring.imported) if not wish.destroy else (*caused, *gone)
@@ -170,11 +173,7 @@ def _made(resource: Resource, reality: Reality, action: Action) -> Action:
 
 
 def _version(resource: Resource) -> str:
-    if isinstance(resource.body, Relation):
-        return physical_name(str(resource.address), resource.body)
-    if isinstance(resource.body, Workflow | Service):
-        return resource.body.version
-    return ""
+    return resource.version
 
 
 def _lost(resource: Resource, record: Record, reality: Reality) -> str:
@@ -184,7 +183,7 @@ def _lost(resource: Resource, record: Record, reality: Reality) -> str:
         return ""
     if record.address in reality.drifted:
         return "drifted"
-    if isinstance(resource.body, Relation):
+    if resource.form == "relation":
         if _version(resource) not in reality.versions:
             return "missing"
         if reality.pointers.get(str(record.address)) != _version(resource):

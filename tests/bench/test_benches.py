@@ -2,6 +2,7 @@
 
 import contest
 import data
+import plans
 import point_in_time
 import projects
 import pytest
@@ -37,6 +38,13 @@ def test_an_apply_makes_all_rows(tmp_path):
     cost = point_in_time.applied(folder)
     assert not cost.error
     assert cost.rows == SMALL.spine
+
+
+def test_plans_are_as_they_should_be(tmp_path):
+    took = {t.what: t.said for t in plans.measured(tmp_path, 20, "", 1)}
+    assert "No changes" in took["unchanged"]
+    assert "No changes" in took["cold"]
+    assert "feature_view" in took["one changed, layer 4"]
 
 
 def test_data_is_the_same_again(tmp_path):

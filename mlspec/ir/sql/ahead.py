@@ -29,10 +29,10 @@ def looks_ahead(tree: exp.Expr, timed: Timed) -> Iterator[SqlProblem]:
         for window in _own(select, exp.Window):
             if why := _window(window, happens=happens):
                 yield SqlProblem("looks-ahead", f"this window {why}", *place(window), help=_HELP)
-        for node in _own(select, exp.AggFunc) if happens and not _dated(select) else ():
+        node = next(_own(select, exp.AggFunc), None) if happens else None
+        if node is not None and not _dated(select):
             yield SqlProblem("looks-ahead", "this is computed over rows of all times, later ones too", *place(node),
                              help=f"group by a time as well, or make it an aggregation of a window; {_HELP}")  # fmt: skip
-            break
 
 
 def _own(select: exp.Select, kind: type[exp.Expr]) -> Iterator[exp.Expr]:

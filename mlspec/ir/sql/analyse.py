@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -45,14 +46,15 @@ class Analysis:
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
-    tree = parse(text)
+    tree = _parsed(text)
     warnings = tuple(dict.fromkeys(unordered(tree, text)))
     tables = _resolve(tree, lookup)
     schema = MappingSchema({n: _schema(r) for n, (_, r) in tables.items()}, dialect=DIALECT, normalize=False)
-    words = {s.alias_or_name: s.sql(DIALECT, comments=False) for s in tree.selects}
     try:
         refuse(*columns_of(tree, tables), *unnamed(tree))
-        qualified = qualify(tree.copy(), schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
+        own = tree.copy()
+        words = {s.alias_or_name: s.sql(DIALECT, comments=False, copy=False) for s in tree.selects}
+        qualified = qualify(own, schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
         typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
@@ -79,13 +81,16 @@ def _analysis(
                                       help=f"say it: `CAST(… AS <type>) AS {name}`"))  # fmt: skip
             continue
         origins = tuple(sorted(found.origins[name], key=lambda o: (o.address, o.column)))
-        columns.append(Column(name, kind, found.columns[name], origins, words.get(name, projection.sql(DIALECT))))
+        said = words[name] if name in words else projection.sql(DIALECT)
+        columns.append(Column(name, kind, found.columns[name], origins, said))
     refuse(*untyped)
     for node in tree.find_all(exp.Table):
         if node.name in tables:
             node.set("this", exp.to_identifier(tables[node.name][0], quoted=True))
     reads = tuple(sorted({a for a, _ in tables.values()}))
-    return Analysis(explicit(tree).sql(DIALECT, comments=False), tuple(columns), found.rows, reads, found.unknown)
+    return Analysis(
+        explicit(tree).sql(DIALECT, comments=False, copy=False), tuple(columns), found.rows, reads, found.unknown
+    )
 
 
 def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, ColumnType, frozenset[str]]:
@@ -125,7 +130,24 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
 
 
 def _schema(relation: Relation) -> dict[str, object]:
-    return {c.name: data_type(c.type) for c in relation.columns}
+    return {c.name: _typed(c.type) for c in relation.columns}
+
+
+@cache
+def _typed(kind: ColumnType) -> exp.DataType:
+    """A type that is looked at, and never put into a tree."""
+    return data_type(kind)
+
+
+_TREES: dict[str, exp.Query] = {}
+"""Queries whose tables were looked for, until they are understood: a query is parsed once."""
+_MOST_TREES = 2_000
+"""What trees take: some 50 kB each."""
+
+
+def _parsed(text: str) -> exp.Query:
+    """The tree of a query, to be changed. Raises SqlProblems."""
+    return _TREES.pop(text, None) or parse(text)
 
 
 def _resolve(tree: exp.Query, lookup: Lookup) -> dict[str, tuple[str, Relation]]:
@@ -168,13 +190,15 @@ def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
 def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
     try:
-        tree = parse(text)
+        tree = _TREES.get(text) or parse(text)
     except SqlProblems:
         return
     try:
         tables = _real_tables(tree)
     except SQLGLOT_RAISES:
         return
+    if len(_TREES) < _MOST_TREES:
+        _TREES[text] = tree
     for node in tables:
         yield _written(node), *place(node)
 

@@ -1,0 +1,271 @@
+"""Compiles what has changed of a project, takes over the rest, and keeps facts of both for the next run."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.base.dag import upstream
+from mlspec.base.diag import Diagnostic, Problems, Report
+from mlspec.base.digest import digest
+from mlspec.compile.facts import BODY, WORDS, Details, Doc, Facts, SpecFacts
+from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
+from mlspec.compile.gathered import Gathered, accepts_of, backends_of
+from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, mentions_of, warnings_of
+from mlspec.compile.lower import Kept, Lowering, lower
+from mlspec.compile.project import Compiled
+from mlspec.compile.request import Request
+from mlspec.compile.resolve import resolve
+from mlspec.compile.survey import Changed, Env, moved
+from mlspec.compile.written import Gathering, Run, Written, written
+from mlspec.documents.document import Document
+from mlspec.documents.project import PROJECT_FILE, Asked, Files, ignored_by, yaml_files
+from mlspec.documents.reader import read_bytes
+from mlspec.ir.codec import encode
+from mlspec.ir.desired import DesiredState
+from mlspec.ir.pack import unpack
+from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Resource
+from mlspec.language.bind import Bound
+
+
+class _Given(Exception):
+    """Something is wrong: it is for the compile that knows nothing to say what."""
+
+
+def compile_partly(
+    request: Request, facts: Facts | None, details: Details | None, changed: Changed, files: Files
+) -> Compiled | None:
+    """The project compiled, and kept; None where something is wrong with it."""
+    try:
+        return _Partly(request, facts if details else None, details, changed, files).compiled()
+    except (_Given, Problems):
+        return None
+
+
+def bound_in(request: Request, file: str) -> dict[Address, Bound]:
+    """The specs of one file, with nothing known."""
+    report = Report()
+    files = Files(request.root)
+    documents, head = _head(request, files, request.env, report)
+    if file != PROJECT_FILE:
+        documents = read_bytes((request.root / file).read_bytes(), file, report)
+    made = [bind_one(p, request.kinds, files, head, report) for d in documents for p in prepared_of(d, head, report)]
+    return {one.spec.address: one for one in made if one is not None}
+
+
+def _head(request: Request, files: Files, env: Mapping[str, str], report: Report) -> tuple[tuple[Document, ...], Head]:
+    """The documents of `mlspec.yaml`, and what the first of them says to all others."""
+    raw = files.watch.read(PROJECT_FILE) if files.watch else (request.root / PROJECT_FILE).read_bytes()
+    documents = read_bytes(raw, PROJECT_FILE, report)
+    if not documents or report.failed:
+        raise _Given
+    return documents, read_head(documents[0], request.environment, request.variables, env, report)
+
+
+def _context(head: Head, held: str) -> str:
+    """The digest of what every document depends on in `mlspec.yaml`; where values are laid over others, also on their places."""
+    laid = held if head.overrides or head.defaults else ""
+    chosen = head.document.data.get("environments")
+    protected = chosen.get(head.name, {}) if isinstance(chosen, dict) else {}
+    protect = protected.get("protect") if isinstance(protected, dict) else None
+    return digest(head.name, dict(head.values.vars), head.overrides, head.defaults, laid, protect)
+
+
+@dataclass
+class _Partly(Kept):
+    request: Request
+    facts: Facts | None
+    details: Details | None
+    changed: Changed
+    all_files: Files
+    report: Report = field(default_factory=Report)
+    gathering: Gathering = field(default_factory=Gathering)
+    lowering: Lowering = field(init=False)
+
+    @cached_property
+    def texts(self) -> Texts:
+        return Texts(self.request.cache, self.request.whole)
+
+    @cached_property
+    def rows(self) -> dict[str, list[Any]]:
+        return {row[0]: row for row in self.facts.resources} if self.facts else {}
+
+    @property
+    def specs(self) -> Mapping[str, SpecFacts]:
+        """What is known of specs by an earlier run."""
+        return self.details.specs if self.details else {}
+
+    def compiled(self) -> Compiled:
+        """The project, compiled and kept."""
+        gathered, context, ignored, names = self._gathered()
+        mentions = {a: mentions_of(self.specs[str(a)].mentions) for a in self.gathering.fresh}
+        graph = resolve(gathered.bound, frozenset(), self.report, mentions)
+        self._sound()
+        look = lambda address, scan: self.request.outside(gathered, address, scan)  # noqa: E731
+        if self.facts is not None:
+            self.changed.looked = moved(self.facts, look)
+        self.lowering = lower(gathered, graph, self.report, look, self)
+        self._sound()
+        desired = DesiredState(gathered.name, gathered.environment, self.lowering.resources)
+        blank = Facts(gathered.name, gathered.environment, gathered.backends, context, ignored, names)
+        blank.accepts = [list(a) for a in gathered.accepts]
+        ids = self._keep(blank)
+        plain = replace(gathered, files=Files(self.request.root))  # what files hold later is looked at then
+        return Compiled(plain, lambda: graph, desired, self.report.warnings, ids)
+
+    # -- gathered ------------------------------------------------------------------------------------------------------
+
+    def _gathered(self) -> tuple[Gathered, str, list[str], list[str]]:
+        env = Env(self.request.env)
+        documents, head = _head(self.request, self.all_files, env, self.report)
+        context = _context(head, self._held(PROJECT_FILE))
+        same = self.facts is not None and self.facts.context == context
+        ignored = ignored_by(head.document.data)
+        names = yaml_files(self.request.root, ignored)
+        for name in (PROJECT_FILE, *names):
+            doc = self.details.docs.get(name) if same and self.details else None
+            if doc is not None and self._as_it_was(name, doc):
+                self._take(name, doc)
+            else:
+                self._bind(name, documents if name == PROJECT_FILE else None, head, env)
+        self._sound()
+        overrides_used(head, {s for d in self.gathering.docs.values() for s in d.said}, self.report)
+        self._sound()
+        return self._whole(head), context, list(ignored), list(names)
+
+    def _whole(self, head: Head) -> Gathered:
+        found = self.gathering
+        bounds = Bounds(found.files, lambda file: bound_in(self.request, file), found.bound)
+        project = found.project
+        if project is not None:
+            name, backends = project.spec.name, backends_of(project.spec, head.name)
+            accepts = accepts_of(project.spec, head.name)
+            return Gathered(name, head.name, backends, bounds, self.all_files, lambda: project, accepts=accepts)
+        heads = [a for a, file in found.files.items() if file == PROJECT_FILE and a.kind == "project"]
+        if self.facts is None or not heads:
+            raise _Given
+        return Gathered(
+            self.facts.name,
+            head.name,
+            self.facts.backends,
+            bounds,
+            self.all_files,
+            lambda: bounds[heads[0]],
+            accepts=self.facts.accepts,
+        )
+
+    def _as_it_was(self, name: str, doc: Doc) -> bool:
+        changed = self.changed
+        return name not in changed.held and not changed.touches(doc.asked) and changed.env.isdisjoint(doc.env)
+
+    def _take(self, name: str, doc: Doc) -> None:
+        self.gathering.docs[name] = doc
+        self.report.add(*warnings_of(doc.warnings))
+        for text in doc.specs:
+            address = Address.parse(text)
+            self._add(address, name)
+            self.gathering.fresh.add(address)
+
+    def _bind(self, name: str, documents: tuple[Document, ...] | None, head: Head, env: Env) -> None:
+        asked, report = Asked(), Report()
+        env.asked = set()
+        if documents is None:
+            assert self.all_files.watch is not None  # noqa: S101 - files of a compile that keeps facts
+            documents = read_bytes(self.all_files.watch.read(name), name, report)
+        doc = Doc([], [], asked, [], [])
+        for prepared in (p for d in documents for p in prepared_of(d, head, report)):
+            doc.said.append(said_name(prepared))
+            one = bind_one(prepared, self.request.kinds, self.all_files.noting(asked), head, report)
+            if one is None:
+                raise _Given
+            self._add(one.spec.address, name)
+            doc.specs.append(str(one.spec.address))
+            self.gathering.bound[one.spec.address] = one
+            if name == PROJECT_FILE and is_project(one, head.document):
+                self.gathering.project = one
+        doc.env = sorted(env.asked)
+        doc.warnings = [encode(d) for d in report.diagnostics]
+        self.report.add(*report.diagnostics)
+        self.gathering.docs[name] = doc
+
+    def _add(self, address: Address, name: str) -> None:
+        if address in self.gathering.files:
+            raise _Given
+        self.gathering.files[address] = name
+
+    def _held(self, name: str) -> str:
+        assert self.all_files.watch is not None  # noqa: S101 - as above
+        return self.all_files.watch.now(name)
+
+    def _sound(self) -> None:
+        if self.report.failed:
+            raise _Given
+
+    # -- lowered -------------------------------------------------------------------------------------------------------
+
+    def data(self, address: Address) -> str:
+        """The digest of the document of a spec; empty where there is none any more."""
+        if address not in self.gathering.files:
+            return ""
+        if address in self.gathering.fresh:
+            return str(self.specs[str(address)].data)
+        asked = self.gathering.docs[self.gathering.files[address]].asked
+        return digest(self.gathering.bound[address].document.data, asked.held)
+
+    def fresh(self, address: Address, lowering: Lowering) -> bool:
+        known = self.specs.get(str(address)) if address in self.gathering.fresh else None
+        if known is None or str(address) in self.changed.looked or self.changed.touches(known.asked):
+            return False
+        if any(target in lowering.failed for target in lowering.graph.edges[address]):
+            return False
+        if known.blind and not self._untouched(address, lowering):
+            return False
+        made = self.written(lowering)
+        return (
+            all(lowering.renames.first(Address.parse(a)).name == name for a, name in known.names.items())
+            and all(self.data(Address.parse(a)) == id_ for a, id_ in known.specs.items())
+            and all(made.relation_id(Address.parse(a)) == id_ for a, id_ in known.relations.items())
+            and all(made.body_id(Address.parse(a)) == id_ for a, id_ in known.bodies.items())
+        )
+
+    def _untouched(self, address: Address, lowering: Lowering) -> bool:
+        return upstream(lowering.graph.edges, [address]) - {address} <= lowering.reused
+
+    def resources(self, address: Address, lowering: Lowering) -> Iterable[Resource]:
+        assert self.facts is not None  # noqa: S101 - only what is known is fresh
+        for text in self.specs[str(address)].resources:
+            parents = lowering.parents(Address.parse(text))
+            yield deferred(self.rows[text], self.facts.costs, self.texts, parents)
+
+    def relation(self, address: Address) -> Relation | None:
+        id_ = self.specs[str(address)].relation
+        text = self.request.cache.body(id_) if id_ else None
+        found: Relation | None = unpack(text) if text else None
+        return found
+
+    def warnings(self, address: Address) -> Iterable[Diagnostic]:
+        return warnings_of(self.specs[str(address)].warnings)
+
+    def written(self, lowering: Lowering) -> Written:
+        """The ids of what was lowered."""
+        if "_written" not in self.__dict__:
+            self.__dict__["_written"] = Written(lowering, self.specs, self.rows)
+        made: Written = self.__dict__["_written"]
+        return made
+
+    # -- kept ----------------------------------------------------------------------------------------------------------
+
+    def _keep(self, blank: Facts) -> dict[Address, str]:
+        watch = self.all_files.watch
+        foreign = any(not type(b.spec).__module__.startswith("mlspec.") for b in self.gathering.bound.values())
+        if watch is None or watch.torn or foreign:
+            return {}
+        run = Run(self.facts, self.gathering, self.lowering, self.request.env, watch, self.data)
+        facts, details, bodies = written(run, blank, self.written(self.lowering), self.report)
+        self.texts.made.update(bodies)
+        needed = {id_ for row in facts.resources for id_ in (row[BODY], row[WORDS])}
+        needed |= {s.relation for s in details.specs.values()}
+        self.request.keep(facts, details, bodies, needed)
+        return ids_of(facts)

@@ -1,0 +1,70 @@
+"""A resource whose body and words are read when somebody asks for them: what an unchanged plan needs of it is known without."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.base.address import Address
+from mlspec.ir.resource import Resource
+
+_LATER = frozenset({"body", "words"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a resource without its body: see `Resource`."""
+
+    address: Address
+    form: str
+    digest: str
+    version: str
+    scans: bool
+    about: Mapping[str, Any]
+    parents: tuple[Address, ...]
+    owner: str
+    protect: bool
+    costs: Mapping[str, str]
+
+
+class Deferred(Resource):
+    """A resource of which `body` and `words` are read by a function of `body` or `words`, once."""
+
+    @classmethod
+    def of(cls, known: Known, read: Callable[[str], Any]) -> "Deferred":
+        """The resource that is known."""
+        made = object.__new__(cls)
+        made.__dict__.update(
+            address=known.address, about=known.about, parents=known.parents, owner=known.owner, protect=known.protect,
+            costs=known.costs, _known=known, _read=read,
+        )  # fmt: skip
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LATER or "_read" not in self.__dict__:
+            raise AttributeError(name)
+        self.__dict__[name] = found = self.__dict__["_read"](name)
+        return found
+
+    @property
+    def form(self) -> str:
+        """The name of the form of its body."""
+        known: Known | None = self.__dict__.get("_known")
+        return known.form if known else super().form
+
+    @property
+    def digest(self) -> str:
+        """The digest of what should be made."""
+        known: Known | None = self.__dict__.get("_known")
+        return known.digest if known else super().digest
+
+    @property
+    def scans(self) -> bool:
+        """Whether it reads rows that somebody else keeps."""
+        known: Known | None = self.__dict__.get("_known")
+        return known.scans if known else super().scans
+
+    @property
+    def version(self) -> str:
+        """The version that it makes."""
+        known: Known | None = self.__dict__.get("_known")
+        return known.version if known else super().version
