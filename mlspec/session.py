@@ -19,7 +19,7 @@ from mlspec.backends.port import Tools
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import did_you_mean, known_names, problem
-from mlspec.base.registry import Registry, UnknownName
+from mlspec.base.registry import Registry
 from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.again import compile_again
 from mlspec.compile.cache import Cache
@@ -72,14 +72,8 @@ KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
-    def __init__(
-        self,
-        start: Path,
-        environment: str | None = None,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        cache: bool = True,
-    ) -> None:
+    def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None, *,
+                 cache: bool = True) -> None:  # fmt: skip
         self.root = find_root(start)
         kept = cache and not os.environ.get("MLSPEC_NO_CACHE")
         self._cache = Cache(self.root / PRIVATE / "cache" / "facts.db") if kept else None
@@ -189,14 +183,8 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         refuse_retraining(compiled.desired, again)
         asked = selection(compiled, state, select, exclude)
         wish = Wish(asked.select, asked.exclude, again, destroy, refactoring(compiled))
-        plan = make_plan(
-            compiled.desired,
-            state,
-            reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
-            if refresh
-            else Reality(),
-            wish,
-        )
+        looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
+        plan = make_plan(compiled.desired, state, looked or Reality(), wish)
         if not allow_breaking:
             refuse_breaking(plan)
         return self._whole(plan, state)
@@ -379,20 +367,9 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
     @staticmethod
     def schema(what: str | None = None) -> dict[str, Any]:
         """The JSON Schema of every document, of a kind, of a `plan` or of a `state`."""
-        from mlspec.language.schema import all_schemas, kind_schema  # noqa: PLC0415 - start-up time
-        from mlspec.plan.schema import plan_schema, state_schema  # noqa: PLC0415 - start-up time
+        from mlspec.schemas import schema  # noqa: PLC0415 - start-up time
 
-        if what == "plan":
-            return plan_schema()
-        if what == "state":
-            return state_schema()
-        if what is None:
-            return all_schemas(KINDS)
-        try:
-            return kind_schema(KINDS, what)
-        except UnknownName as error:
-            help_ = known_names(what, (*error.known, "plan", "state"), "schema")
-            raise problem("unknown-kind", f"unknown kind `{what}`", help=help_) from None
+        return schema(KINDS, what)
 
     # -- pieces ----------------------------------------------------------------------------------------------------------
 
