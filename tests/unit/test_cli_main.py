@@ -210,7 +210,14 @@ class TestPlan:
         )
         assert session.asked("plan") == (
             (),
-            {"select": ["a.b", "c.d"], "exclude": ["tag:x"], "replace": ["e.f"], "destroy": False, "refresh": False},
+            {
+                "select": ["a.b", "c.d"],
+                "exclude": ["tag:x"],
+                "replace": ["e.f"],
+                "destroy": False,
+                "refresh": False,
+                "allow_breaking": False,
+            },
         )
         assert session.asked("save")[0][1] == Path("x.plan")
         out, err = capsys.readouterr()

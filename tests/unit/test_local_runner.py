@@ -15,7 +15,7 @@ from local_project import ARTIFACT, BEATS, METRICS, MODEL, VERSION, Project, com
 
 from mlspec.backends.pipelines._local import execution, process
 from mlspec.backends.pipelines.local import Local
-from mlspec.backends.port import BackendError, PipelineTarget
+from mlspec.backends.port import BackendError, Capability, PipelineTarget
 from mlspec.base.registry import Registry
 from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, Secret, Workflow
 
@@ -57,7 +57,7 @@ def waited_for(path: Path) -> bool:
 
 def test_it_is_found_by_its_file_name():
     assert Registry("mlspec.backends.pipelines", PipelineTarget).get("local") is Local
-    assert Local.capabilities == frozenset()
+    assert Local.capabilities == {Capability.COLLECT}
 
 
 def test_a_workflow_from_rows_to_a_registered_model(project: Project):
