@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."buys_again__c83155d1" AS
+CREATE TABLE "mlspec_data"."buys_again__420cbb97" AS
 SELECT
   CAST("order_id" AS BIGINT) AS "order_id",
   CAST("customer" AS BIGINT) AS "customer",
@@ -236,7 +236,7 @@ FROM (
         COALESCE((
           "pages"
         ), 0) AS "__v1"
-      FROM "mlspec_data"."visits__7be26e18"
+      FROM "mlspec_data"."visits__2c2d8381"
       WHERE
         NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
     ), __stream AS (

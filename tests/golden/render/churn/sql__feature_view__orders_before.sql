@@ -1,4 +1,4 @@
-CREATE VIEW "mlspec_data"."orders_before__eba7c1d6" AS
+CREATE VIEW "mlspec_data"."orders_before__97ccfcf9" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("event_time" AS TIMESTAMPTZ) AS "event_time",

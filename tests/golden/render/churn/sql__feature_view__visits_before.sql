@@ -1,4 +1,4 @@
-CREATE VIEW "mlspec_data"."visits_before__70218fb3" AS
+CREATE VIEW "mlspec_data"."visits_before__274c015d" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("event_time" AS TIMESTAMPTZ) AS "event_time",
@@ -11,7 +11,7 @@ FROM (
         "customer" AS "__k0",
         EPOCH_US(CAST("day" AS TIMESTAMPTZ)) AS "__us",
         EPOCH_US(CAST("available_time" AS TIMESTAMPTZ)) AS "__known"
-      FROM "mlspec_data"."visits__7be26e18"
+      FROM "mlspec_data"."visits__2c2d8381"
       WHERE
         NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
     )
@@ -63,7 +63,7 @@ FROM (
         COALESCE((
           "pages"
         ), 0) AS "__v1"
-      FROM "mlspec_data"."visits__7be26e18"
+      FROM "mlspec_data"."visits__2c2d8381"
       WHERE
         NOT "customer" IS NULL AND NOT "day" IS NULL AND NOT "available_time" IS NULL
     ), __stream AS (

@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."visits__7be26e18" AS
+CREATE TABLE "mlspec_data"."visits__2c2d8381" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("day" AS DATE) AS "day",

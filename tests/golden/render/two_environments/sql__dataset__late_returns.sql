@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."late_returns__0c6c8f67" AS
+CREATE TABLE "mlspec_data"."late_returns__e65bbbd2" AS
 SELECT
   CAST("loan_id" AS BIGINT) AS "loan_id",
   CAST("reader" AS BIGINT) AS "reader",
@@ -24,7 +24,7 @@ FROM (
           "l"."lent_at" AS "event_time",
           "r"."late" AS "late"
         FROM "mlspec_data"."loans__d89496e5" AS "l"
-        JOIN "mlspec_data"."returns__9ba60a1f" AS "r"
+        JOIN "mlspec_data"."returns__1ecafc10" AS "r"
           ON "r"."loan_id" = "l"."loan_id"
       ) AS rows
       WHERE
@@ -59,7 +59,7 @@ FROM (
         COALESCE(CAST((
           "late"
         ) AS INT), 0) AS "__v2"
-      FROM "mlspec_data"."returns__9ba60a1f"
+      FROM "mlspec_data"."returns__1ecafc10"
       WHERE
         NOT "reader" IS NULL AND NOT "returned_at" IS NULL
     ), __stream AS (

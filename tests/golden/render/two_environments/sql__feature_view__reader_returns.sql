@@ -1,4 +1,4 @@
-CREATE VIEW "mlspec_data"."reader_returns__7c5b250b" AS
+CREATE VIEW "mlspec_data"."reader_returns__e3f504c0" AS
 SELECT
   CAST("reader" AS BIGINT) AS "reader",
   CAST("event_time" AS TIMESTAMPTZ) AS "event_time",
@@ -11,7 +11,7 @@ FROM (
         "reader" AS "__k0",
         EPOCH_US(CAST("returned_at" AS TIMESTAMPTZ)) AS "__us",
         "loan_id" AS "__order"
-      FROM "mlspec_data"."returns__9ba60a1f"
+      FROM "mlspec_data"."returns__1ecafc10"
       WHERE
         NOT "reader" IS NULL AND NOT "returned_at" IS NULL
     )
@@ -53,7 +53,7 @@ FROM (
         COALESCE(CAST((
           "late"
         ) AS INT), 0) AS "__v2"
-      FROM "mlspec_data"."returns__9ba60a1f"
+      FROM "mlspec_data"."returns__1ecafc10"
       WHERE
         NOT "reader" IS NULL AND NOT "returned_at" IS NULL
     ), __stream AS (

@@ -1,4 +1,4 @@
-CREATE VIEW "mlspec_data"."returns__9ba60a1f" AS
+CREATE VIEW "mlspec_data"."returns__1ecafc10" AS
 SELECT
   CAST("loan_id" AS BIGINT) AS "loan_id",
   CAST("reader" AS BIGINT) AS "reader",

@@ -1,4 +1,4 @@
-CREATE TABLE `mlspec_data`.`buyers__98142484` AS
+CREATE TABLE `mlspec_data`.`buyers__41ecbc79` AS
 SELECT
   CAST(`customer` AS BIGINT) AS `customer`,
   CAST(`event_time` AS TIMESTAMP) AS `event_time`,
@@ -259,7 +259,7 @@ FROM (
               MAX(`changed`) OVER (PARTITION BY `customer` ORDER BY `seen` NULLS LAST) AS `__newest`,
               `changed` AS `__event`,
               `seen` AS `__known`
-            FROM `mlspec_data`.`person__1efcde72`
+            FROM `mlspec_data`.`person__32d7d0cc`
             WHERE
               NOT `customer` IS NULL AND NOT `changed` IS NULL AND NOT `seen` IS NULL
           ) AS `__known_rows`
@@ -298,7 +298,7 @@ FROM (
             MAX(`changed`) OVER (PARTITION BY `customer` ORDER BY `seen` NULLS LAST) AS `__newest`,
             `changed` AS `__event`,
             `seen` AS `__known`
-          FROM `mlspec_data`.`person__1efcde72`
+          FROM `mlspec_data`.`person__32d7d0cc`
           WHERE
             NOT `customer` IS NULL AND NOT `changed` IS NULL AND NOT `seen` IS NULL
         ) AS `__known_rows`

@@ -1,4 +1,4 @@
-CREATE VIEW `mlspec_data`.`spending__69d1c973` AS
+CREATE VIEW `mlspec_data`.`spending__b676e506` AS
 SELECT
   CAST(`customer` AS BIGINT) AS `customer`,
   CAST(`event_time` AS TIMESTAMP) AS `event_time`,

@@ -1,4 +1,4 @@
-CREATE TABLE "mlspec_data"."person__1efcde72" AS
+CREATE TABLE "mlspec_data"."person__32d7d0cc" AS
 SELECT
   CAST("customer" AS BIGINT) AS "customer",
   CAST("changed" AS TIMESTAMP(6) WITH TIME ZONE) AS "changed",
