@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlspec.base.diag import Diagnostic
-from mlspec.bookkeeping import Bookkeeping
+from mlspec.bookkeeping import Bookkeeping, steps_between
 from mlspec.compile.project import Compiled
+from mlspec.ir.desired import DesiredState
+from mlspec.ledger.claim import ALL
+from mlspec.plan.bound import refuse_stale
 from mlspec.plan.change import Plan
 from mlspec.plan.drift import Drift, expired, refreshed
-from mlspec.plan.file import refuse_stale
 from mlspec.planned import Planned
-from mlspec.state.codec import encode
 from mlspec.world import acceptances, reality, today
 
 if TYPE_CHECKING:  # start-up time
@@ -63,16 +64,13 @@ class Drifting(Bookkeeping):
         return Planned(plan, compiled.desired, {}, expired(acceptances(compiled), today()))
 
     def learn(self, plan: Plan, lock_timeout: float = 0.0) -> "Applied":
-        """Let the state learn what a refresh has found, under its lock; the state after it. Makes nothing."""
+        """Let the state learn what a refresh has found, under a claim on all of it; the state after it. Makes nothing."""
         from mlspec.apply.run import Applied  # noqa: PLC0415 - start-up time: looking carries out nothing
 
-        lock = self.backends.store.lock("refresh", lock_timeout)
-        try:
-            state, text = self.recorded()
-            refuse_stale(plan, state)
-            learned = refreshed(state, plan.drift)
-            if learned is not state:
-                self.backends.store.write(encode(learned), text)
-            return Applied(learned)
-        finally:
-            self.backends.store.unlock(lock.id)
+        with self.ledger.run("refresh", (ALL,), wait=lock_timeout, about=self.about) as run:
+            refuse_stale(plan, DesiredState(plan.project, plan.environment), run.state)
+            learned = refreshed(run.state, plan.drift)
+            steps = steps_between(run.state, learned, "refresh")
+            if steps:
+                run.end("applied", steps)
+        return Applied(run.now())

@@ -10,6 +10,7 @@ from mlspec.backends.port import BackendError, Capability
 from mlspec.base.diag import Problems, problem
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
+from mlspec.ledger.claim import ALL
 from mlspec.plan.between import Between, between, records
 from mlspec.state.model import State
 
@@ -75,12 +76,9 @@ class Environments(Bookkeeping):
             return Collected(
                 self.environment, grace, dry_run, self._collected(needed, readable, grace, dry_run=True), notes
             )
-        lock = self.backends.store.lock("gc", lock_timeout)
-        try:
+        with self.ledger.run("gc", (ALL,), wait=lock_timeout, about=self.about):
             needed, readable, notes = self._needed()
             found = self._collected(needed, readable, grace, dry_run=False)
-        finally:
-            self.backends.store.unlock(lock.id)
         return Collected(self.environment, grace, dry_run, found, notes)
 
     def _collected(

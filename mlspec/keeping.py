@@ -11,7 +11,7 @@ from mlspec.apply.events import Done, Event, Progress, Started
 from mlspec.backends.partition import Partition, Wanted
 from mlspec.backends.port import CheckResult, StepRun
 from mlspec.base.address import Address
-from mlspec.base.dag import downstream
+from mlspec.base.dag import downstream, upstream
 from mlspec.base.diag import known_names, problem
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
@@ -134,13 +134,16 @@ class Keeping(Bookkeeping):
         lock_timeout: float,
         on_event: Callable[[Event], None],
     ) -> tuple[Brought, ...]:
-        """Build partitions, of one table after the other, under the lock of the state."""
-        lock = self.backends.store.lock(verb, lock_timeout)
-        try:
+        """Build partitions, of one table after the other, under a claim on them."""
+        parents = {r.address: r.parents for r in self.compiled.desired}
+        above = {str(a) for a in upstream(parents, addresses)}
+
+        def say(line: str) -> None:
+            on_event(Progress(addresses[0], line))
+
+        with self.ledger.run(verb, map(str, addresses), above, wait=lock_timeout, about=self.about, say=say):
             live = self._as_applied()
             return tuple(self._brought(a, self._applied(a, live), live, wanted, on_event) for a in addresses)
-        finally:
-            self.backends.store.unlock(lock.id)
 
     def _brought(
         self, address: Address, body: Relation, live: dict[str, str], wanted: Wanted, on_event: Callable[[Event], None]

@@ -1,7 +1,6 @@
 """The verbs, as one class; the only file that puts words, works and memory together."""
 
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import did_you_mean, known_names, problem
 from mlspec.base.registry import Registry
+from mlspec.bookkeeping import addresses
 from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.again import compile_again
 from mlspec.compile.cache import Cache
@@ -36,12 +36,14 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.keeping import Keeping, Ran
+from mlspec.ledger.claim import ALL
 from mlspec.plan.approval import counted
+from mlspec.plan.bound import refuse_stale, reparented, touched_by
 from mlspec.plan.change import Plan
 from mlspec.plan.compatible import refuse_breaking
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.plan.drift import expired
-from mlspec.plan.file import SavedPlan, encode_saved, refuse_stale
+from mlspec.plan.file import SavedPlan, encode_saved
 from mlspec.plan.moves import GONE
 from mlspec.plan.select import Selection
 from mlspec.plan.steps import with_artifacts
@@ -49,7 +51,6 @@ from mlspec.planned import Planned as Planned  # noqa: PLC0414 - who has a sessi
 from mlspec.planned import Validated
 from mlspec.promoting import Promoting
 from mlspec.questions import Questions
-from mlspec.state.codec import StateError, decode, encode
 from mlspec.state.model import State
 from mlspec.world import (
     acceptances,
@@ -66,10 +67,13 @@ if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML par
     from mlspec.apply.run import Applied
     from mlspec.language.spec import Spec
 
+_SELF = Address("project", "state")
+_PATIENCE = 60.0
+"""For how many seconds an apply waits at least for a warehouse that only one process can have."""
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
-class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
+class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None, *,
@@ -138,22 +142,6 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         """From address to the version that should exist."""
         return versions_of(self.compiled.desired)
 
-    def recorded(self) -> tuple[State, str | None]:
-        """The recorded state and its text; a new one, and None, where there is none yet."""
-        text = self.backends.store.read()
-        gathered = self.compiled.gathered
-        if text is None:
-            return State("", gathered.name, gathered.environment), None
-        try:
-            state = decode(text)
-        except StateError as error:
-            help_ = self.backends.store.rescue if error.code == "state-damaged" else error.help
-            raise problem(error.code, str(error), help=help_) from None
-        if (state.project, state.environment) != (gathered.name, gathered.environment):
-            message = f"the state is of project `{state.project}`, environment `{state.environment}`"
-            raise problem("other-state", message, help="give each environment a state store of its own")
-        return state, text
-
     # -- verbs -----------------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -187,6 +175,7 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
         plan = make_plan(compiled.desired, state, looked or Reality(), wish)
         if not allow_breaking:
             refuse_breaking(plan)
+        self.backends.engine.rest()
         return self._whole(plan, state)
 
     def _whole(self, plan: Plan, state: State) -> Planned:
@@ -213,38 +202,48 @@ class Session(Keeping, Questions, Drifting, Agreeing, Against, Promoting):
                 f"the plan is for environment `{saved.plan.environment}`",
                 help=f"give `-e {saved.plan.environment}`",
             )
-        refuse_stale(saved.plan, self.recorded()[0])
+        refuse_stale(saved.plan, saved.desired, self.recorded()[0])
         given, void = counted(saved.approvals, saved.digest)
         return Planned(saved.plan, saved.desired, saved.artifacts, approvals=given, void=void)
 
     def apply(self, planned: Planned, *, parallelism: int = 4, approved_by: Sequence[str] = (), lock_timeout: float = 0.0,
               on_event: Callable[[Event], None]) -> "Applied":  # fmt: skip
-        """Carry out a plan, under the lock of the state."""
+        """Carry out a plan, under a claim on what it changes and relies on."""
         from mlspec.apply.run import apply  # noqa: PLC0415 - start-up time: a plan carries out nothing
 
         if planned.plan.refresh_only:
             return self.learn(planned.plan, lock_timeout)
-        refuse_unapproved(planned.plan, (*approved_by, *(a.team for a in planned.approvals)), planned.void)
-        store = self.backends.store
-        lock = store.lock("destroy" if planned.plan.destroy else "apply", lock_timeout)
-        try:
-            state, text = self.recorded()
-            refuse_stale(planned.plan, state)
-            if text is None:
-                state = replace(state, lineage=str(uuid.uuid4()))
-            last = [text]
+        plan, desired = planned.plan, planned.desired
+        refuse_unapproved(plan, (*approved_by, *(a.team for a in planned.approvals)), planned.void)
+        state = self.recorded()[0]
+        touched = touched_by(plan.changes, desired, state)
+        written = addresses(touched.writes | set(reparented(desired, state)))
+        writes = (ALL,) if plan.destroy and not plan.skipped else written
 
-            def write(new: State) -> None:
-                encoded = encode(new)
-                store.write(encoded, last[0])
-                last[0] = encoded
+        def say(line: str) -> None:
+            on_event(Progress(plan.changes[0].address if plan.changes else _SELF, line))
 
-            tools = bench(planned.desired, self.backends, self.compiled)
-            return apply(
-                planned.plan, planned.desired, state, tools, parallelism=parallelism, write=write, notify=on_event
-            )
-        finally:
-            store.unlock(lock.id)
+        self.backends.engine.await_turn(max(lock_timeout, _PATIENCE), say)
+        about = self.about | self.base(desired, state)
+        with self.ledger.run(
+            "destroy" if plan.destroy else "apply",
+            writes,
+            addresses(touched.reads),
+            wait=lock_timeout,
+            about=about,
+            say=say,
+        ) as run:
+            refuse_stale(plan, desired, run.state)
+            tools = bench(desired, self.backends, self.compiled)
+            applied = apply(plan, desired, run.state, tools, parallelism=parallelism, write=run.record, notify=on_event)
+            failed = [{"address": str(f.address), "message": f.message, "code": f.code} for f in applied.failed]
+            if run.begun or failed:
+                run.end(
+                    "applied" if applied.ok else "failed",
+                    failed=failed,
+                    skipped=[str(s.address) for s in applied.skipped],
+                )
+        return replace(applied, state=run.now())
 
     def render(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Mapping[str, str]:
         """Every artifact of every backend, by path."""

@@ -10,7 +10,7 @@ from mlspec.apply.claims import claims_of
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
-from mlspec.backends.port import BackendError, Locked, Place
+from mlspec.backends.port import Place
 from mlspec.backends.remembered import Memory, note_supported, observed, supported
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Span
@@ -112,14 +112,8 @@ def reality(
     accepts: Iterable[Acceptance] = (),
     memory: Memory | None = None,
 ) -> Reality:
-    """What is really there of what the state believes. Raises Locked when an apply has the warehouse for itself."""
-    try:
-        seen = observed(backends, memory)
-    except BackendError as error:
-        holder = backends.store.holder()
-        if error.code != "warehouse-busy" or holder is None:
-            raise
-        raise Locked(holder, "wait for it to end, or plan with `--no-refresh`") from None
+    """What is really there of what the state believes."""
+    seen = observed(backends, memory)
     drift = marked(drift_of(desired, state, seen, backends), accepts, today())
     versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in seen.versions.items()}
     trained = {

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from mlspec.backends.port import Backend, DeployTarget, ModelRegistry, PipelineTarget, Place, SqlEngine, StateStore
+from mlspec.backends.port import Backend, DeployTarget, ModelRegistry, PipelineTarget, Place, SqlEngine
+from mlspec.backends.state_store import StateStore
 from mlspec.base.diag import Diagnostic, Problems, Span, known_names
 from mlspec.base.registry import Registry, UnknownName
 

@@ -1,4 +1,4 @@
-"""The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry, a state store."""
+"""The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry; a state store has its own page."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -123,6 +123,12 @@ class SqlEngine(Backend, Taking):
     def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
         """What this engine cannot be asked of a body, each with what to do about it; found without touching it."""
         return ()
+
+    def await_turn(self, seconds: float, say: Callable[[str], None]) -> None:
+        """Wait so long for a warehouse that only one process can have, and tell that there is somebody to wait for."""
+
+    def rest(self) -> None:
+        """Let others have the warehouse until the next question."""
 
     @abstractmethod
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
@@ -348,53 +354,3 @@ class DeployTarget(Backend):
     @abstractmethod
     def destroy(self, outputs: Mapping[str, Any]) -> None:
         """Take it away; gone already is done."""
-
-
-@dataclass(frozen=True)
-class LockInfo:
-    """Who holds the lock of a state, since when (ISO 8601, UTC), where and why."""
-
-    id: str
-    who: str
-    host: str
-    pid: int
-    when: str
-    why: str
-
-
-class Locked(BackendError):
-    """Somebody else holds the lock."""
-
-    def __init__(self, holder: LockInfo, help: str) -> None:  # noqa: A002
-        self.holder = holder
-        where = f"{holder.who}@{holder.host} (process {holder.pid})"
-        super().__init__(f"the state is locked by {where} since {holder.when} for `{holder.why}`", help, "state-locked")
-
-
-class StateStore(Backend):
-    """Keeps the state of one environment as text: atomically, with the one before, locked across processes."""
-
-    @property
-    @abstractmethod
-    def rescue(self) -> str:
-        """How to put back the state before the last, for people."""
-
-    @abstractmethod
-    def read(self) -> str | None:
-        """The state, or None where there is none yet."""
-
-    @abstractmethod
-    def write(self, text: str, previous: str | None) -> None:
-        """Replace `previous` by `text` in one step. Raises BackendError when the state is no longer `previous`."""
-
-    @abstractmethod
-    def lock(self, why: str, wait: float = 0.0) -> LockInfo:
-        """Take the lock, waiting for it at most so many seconds. Raises Locked."""
-
-    @abstractmethod
-    def unlock(self, lock_id: str) -> None:
-        """Give the lock with that id back. Raises BackendError when another one holds."""
-
-    @abstractmethod
-    def holder(self) -> LockInfo | None:
-        """Who holds the lock now."""

@@ -2,11 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlspec.base.diag import problem
 from mlspec.cli.arguments import add_breaking, add_format, add_select
 from mlspec.cli.carrying_out import add_options, carry_out, refuse_with_refresh
 from mlspec.cli.opening import open_session
+from mlspec.cli.views.terminal import progress
+
+if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
+    from mlspec.session import Planned
 
 EXAMPLES = """\
   mlspec apply                                  plan, ask, apply
@@ -52,13 +57,16 @@ def run(args: argparse.Namespace) -> int:
             help="give these options to `mlspec plan -o FILE`",
         )
     with open_session(args) as session:
-        if args.file:
-            planned = session.load(Path(args.file))
-        elif args.refresh_only:
-            planned = session.plan_refresh()
-        else:
-            planned = session.plan(
+
+        def plan() -> "Planned":
+            session.settle(progress(args.no_color).show)
+            if args.refresh_only:
+                return session.plan_refresh()
+            return session.plan(
                 select=args.select, exclude=args.exclude, replace=args.replace, refresh=not args.no_refresh,
                 allow_breaking=args.allow_breaking,
             )  # fmt: skip
-        return carry_out(session, planned, args, ask=not args.file)
+
+        if args.file:
+            return carry_out(session, session.load(Path(args.file)), args, ask=False)
+        return carry_out(session, plan(), args, ask=True, again=plan)

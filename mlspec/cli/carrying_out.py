@@ -1,9 +1,10 @@
 """Shows a plan, asks, applies it and tells how it went; what `apply` and `destroy` have in common."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mlspec.base.diag import problem
+from mlspec.base.diag import Problems, problem
 from mlspec.cli.arguments import positive, seconds
 from mlspec.cli.opening import root_of
 from mlspec.cli.views.structured import as_json
@@ -14,6 +15,9 @@ from mlspec.cli.views.warnings import show_warnings
 if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
     from mlspec.planned import Planned
     from mlspec.session import Session
+
+_PLANS = 20
+"""How often it is planned at most, when others are always faster."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +52,27 @@ def refuse_with_refresh(args: argparse.Namespace) -> None:
         raise problem("meaningless-option", f"`{option}` means nothing beside `--refresh-only`", help="leave it out")
 
 
-def carry_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
-    """Show the plan, ask unless it was approved, apply it. Raises Problems."""
+def carry_out(
+    session: "Session",
+    planned: "Planned",
+    args: argparse.Namespace,
+    *,
+    ask: bool,
+    again: "Callable[[], Planned] | None" = None,
+) -> int:
+    """Show the plan, ask unless it was approved, apply it; where others were faster, plan `again`. Raises Problems."""
+    for left in reversed(range(_PLANS)):
+        try:
+            return _carried_out(session, planned, args, ask=ask)
+        except Problems as error:
+            if again is None or not left or {d.code for d in error.diagnostics} != {"stale-plan"}:
+                raise
+        progress(args.no_color).show("\nOthers have changed what this plan relies on. Planning again.\n")
+        planned = again()
+    raise AssertionError  # the last plan was applied or has raised
+
+
+def _carried_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
     from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
     from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
 

@@ -30,6 +30,7 @@ VERBS = {
     "certificate": "show what a dataset was made of, or see whether it could be made again",
     "run": "bring tables in partitions up to date, train a model, or run checks now",
     "backfill": "build partitions of a table anew",
+    "history": "list what was applied, or show one run",
     "state": "look at what is recorded as made, or correct it",
     "codeowners": "say who reviews which file, for GitHub and GitLab",
     "schema": "print the JSON Schema of the files, of plans or of states",

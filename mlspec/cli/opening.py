@@ -2,6 +2,9 @@
 
 import argparse
 import logging
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,20 @@ def open_session(args: argparse.Namespace) -> "Session":
     if not args.verbose:
         logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it thinks of dialects is not about the user's files
     without = {"cache": False} if args.no_cache else {}
-    return Session(Path(args.directory), args.environment, variables(args), **without)
+    session = Session(Path(args.directory), args.environment, variables(args), **without)
+    session.command = typed(sys.argv[1:])
+    return session
+
+
+def typed(words: Sequence[str]) -> str:
+    """What was typed, for the history; the values of variables are left out, for nobody knows what they hold."""
+    shown, hide = [], False
+    for word in words:
+        name, equals, _ = word.removeprefix("--var=").partition("=")
+        secret = hide or word.startswith("--var=")
+        shown.append((f"--var={name}=…" if word.startswith("--var=") else f"{name}=…") if secret and equals else word)
+        hide = word == "--var"
+    return shlex.join(["mlspec", *shown])
 
 
 def variables(args: argparse.Namespace) -> dict[str, Any]:

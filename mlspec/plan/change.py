@@ -1,6 +1,7 @@
 """A plan: changes in the order in which they would be made, each with its action, its reason and what it leads to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -222,6 +223,8 @@ class Plan:
     """Whether applying it lets the state learn of the drift, and makes nothing."""
     promoted_from: str = ""
     """The environment whose applied state it repeats."""
+    bound: Mapping[str, str] = field(default_factory=dict)
+    """The digests of the records that it depends on, by address; see `mlspec/plan/bound.py`."""
 
     reviews_required: bool = False
     """Whether the environment lets nobody apply before every team that is asked has approved."""

@@ -9,6 +9,7 @@ from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
+from mlspec.plan.bound import bind
 from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
 from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.compatible import with_compatibility
@@ -64,7 +65,8 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
         notes=(*named.notes, *suggestions(every, desired, state)), excluded=tuple(str(s.address) for s in skipped if s.address in excluded),
         drift=reality.drift, untouched=untouched(changes, skipped, desired, state),
     )  # fmt: skip
-    return with_steps(with_compatibility(whole, desired, state), desired, state)
+    whole = bind(with_compatibility(whole, desired, state), desired, as_recorded)
+    return with_steps(whole, desired, state)
 
 
 def _children_first(state: State) -> tuple[Address, ...]:

@@ -1,4 +1,4 @@
-"""A plan as JSON, and saved to a file with everything that apply needs; a stale one is refused."""
+"""A plan as JSON, and saved to a file with everything that apply needs."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,6 @@ from mlspec.plan.change import (
     Why,
 )  # fmt: skip
 from mlspec.plan.saved import checked
-from mlspec.state.model import State
 
 
 def to_json(plan: Plan) -> dict[str, Any]:
@@ -39,7 +38,12 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "project": plan.project,
         "environment": plan.environment,
-        "state": {"lineage": plan.lineage, "serial": plan.serial, "digest": plan.state_digest},
+        "state": {
+            "lineage": plan.lineage,
+            "serial": plan.serial,
+            "digest": plan.state_digest,
+            "records": dict(plan.bound),
+        },
         "specs_digest": plan.specs_digest,
         "destroy": plan.destroy,
         "changes": [_change(c) for c in plan.changes],
@@ -126,7 +130,7 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         tuple(Verdict(v["policy"], v["enforce"], v["address"], v["message"], tuple(v["approvers"])) for v in data["verdicts"]),
         tuple(data["notes"]), data["destroy"], tuple(data["skipped"]), tuple(data["excluded"]),
         tuple(drift.from_json(d) for d in data.get("drift", ())), data.get("refresh_only", False),
-        reviews_required=data["reviews_required"],
+        bound=dict(state["records"]), reviews_required=data["reviews_required"],
         promoted_from=data.get("promoted_from", ""),
         against=data["against"],
         breaking=tuple(Breaking(**b) for b in data["breaking"]),
@@ -195,12 +199,3 @@ def decode_saved(text: str, shown: str) -> SavedPlan:
                          data["digest"], tuple(Approval(**a) for a in data.get("approvals", ())))  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
         raise problem("damaged-plan", f"`{shown}` cannot be read: {error}", help="plan again") from None
-
-
-def refuse_stale(plan: Plan, state: State) -> None:
-    """Raise Problems when the state is no longer the one that the plan was made of."""
-    if plan.lineage != state.lineage and plan.lineage and state.lineage:
-        raise problem("stale-plan", "the plan was made for another state", help="plan again")
-    if plan.state_digest != state.digest:
-        message = f"the plan is stale: the state has changed since (serial {plan.serial}, now {state.serial})"
-        raise problem("stale-plan", message, help="plan again, and review what is different")

@@ -80,7 +80,7 @@ def plan_schema() -> dict[str, Any]:
     step = _object(key=_TEXT, address=_TEXT, does=_one_of(STEPS), after=_list(_TEXT), artifacts=_list(_TEXT))
     plan = _object(
         format_version={"const": FORMAT_VERSION}, project=_TEXT, environment=_TEXT,
-        state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
+        state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT, records={"type": "object", "additionalProperties": _TEXT}), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
         excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT, against=_TEXT,
@@ -92,7 +92,7 @@ def plan_schema() -> dict[str, Any]:
 
 
 def state_schema() -> dict[str, Any]:
-    """The schema of a state file, format version 1."""
+    """The schema of a state file, format version 2."""
     words = {"type": "object"}
     record = _object(
         address=_TEXT, form=_TEXT, digest=_TEXT, backend=_TEXT, columns={"type": "object", "additionalProperties": _TEXT},
@@ -100,7 +100,7 @@ def state_schema() -> dict[str, Any]:
     )  # fmt: skip
     record["required"] = ["form", "digest"]
     state = _object(
-        format_version={"const": 1}, lineage=_TEXT, project=_TEXT, environment=_TEXT, serial=_COUNT,
+        format_version={"const": 2}, lineage=_TEXT, project=_TEXT, environment=_TEXT, serial=_COUNT,
         records={"type": "object", "additionalProperties": record},
     )  # fmt: skip
     return {"$schema": DRAFT, "title": "mlspec state", **state}

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from mlspec.base.address import Address
 from mlspec.state.model import Record, State
 
-FORMAT = 1
+FORMAT = 2
 """The format that is written. Format N is reached from N - 1 by `migrations/vNNNN.py`."""
 
 
@@ -26,7 +26,7 @@ def encode(state: State) -> str:
     raw = {
         "format_version": FORMAT,
         **{f.name: getattr(state, f.name) for f in fields(State) if f.name != "records"},
-        "records": {str(address): _record(record) for address, record in state.records.items()},
+        "records": {str(address): record_to_json(record) for address, record in state.records.items()},
     }
     try:
         text = json.dumps(raw, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
@@ -45,15 +45,25 @@ def decode(text: str) -> State:
     raw = _current(_parse(text))
     raw.pop("format_version")
     listed = _mapping(raw.pop("records", {}), "`records`")
-    records = {}
-    for name, record in listed.items():
-        where = f"record `{name}`"
-        address = _address(name, where)
-        records[address] = Record(address=address, **_values(_RECORD, record, where))
+    records = {r.address: r for r in (_record(name, record) for name, record in listed.items())}
     return State(**_values(_STATE, raw, "the state"), records=records)
 
 
-def _record(record: Record) -> dict[str, Any]:
+def record_from_json(address: str, raw: Any, version: int) -> Record:
+    """Read a record by itself, as a format had it. Raises StateError."""
+    if version != FORMAT:
+        raw = _current({"format_version": version, "records": {address: raw}})["records"][address]
+    return _record(address, raw)
+
+
+def _record(name: str, raw: Any) -> Record:
+    where = f"record `{name}`"
+    address = _address(name, where)
+    return Record(address=address, **_values(_RECORD, raw, where))
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """A record without its address; addresses in it and mappings of other types are left to the writer."""
     return {f.name: getattr(record, f.name) for f in fields(Record) if f.name != "address"}
 
 

@@ -327,10 +327,6 @@ def test_a_killed_backfill_goes_on(root) -> None:
     os.kill(working.pid, signal.SIGKILL)
     working.wait()
     working.stderr.close()
-    with Session(root) as session:
-        holder = session.backends.store.holder()
-        if holder is not None:
-            session.backends.store.unlock(holder.id)
     time.sleep(0.1)
     (found,), _ = brought(root)
     assert {p.due for p in found.due} == {"unfinished"}

@@ -162,10 +162,6 @@ def test_a_killed_apply_is_finished_by_the_next(tmp_path, database):
     )
     died = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, cwd=Path(__file__).parents[2])
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    with Session(root) as session:
-        lock = session.backends.store.holder()
-        if lock is not None:
-            session.backends.store.unlock(lock.id)
     server, name = database
     with server.connect(name) as connection:
         built = connection.execute("SELECT address FROM mlspec_data._versions").fetchall()

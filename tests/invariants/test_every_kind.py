@@ -143,7 +143,7 @@ def test_destroy_leaves_nothing(copied):
     with Session(root) as session:
         assert session.state_list() == []
         assert session.backends.registry.versions("big") == ()
-        assert session.state_lock() is None
+        assert session.state_claims() == ()
     assert warehouse(root) == set()
     assert not [p for p in (root / "deploy").rglob("*") if p.is_file()]
     created = {a for a, _ in actions(plan(root))}

@@ -114,7 +114,7 @@ def whole(root):
         state, desired = session.recorded()[0], session.compiled.desired
         assert {str(r.address): r.digest for r in state} == {str(r.address): r.digest for r in desired}
         assert {r.address: r.parents for r in state} == {r.address: r.parents for r in desired}
-        assert session.state_lock() is None
+        assert session.state_claims() == ()
         pointers = session.backends.engine.observe().pointers
         assert pointers == {str(r.address): r.outputs["version"] for r in state if r.form == "relation"}
     kept = versions_in(root)
@@ -262,14 +262,8 @@ def test_a_killed_apply_loses_nothing_and_doubles_nothing(tmp_path, seed):
     running.send_signal(signal.SIGKILL)
     running.wait(timeout=30)
     with Session(root) as session:
-        held = session.state_lock()
-        if held is not None:
-            planned = session.plan()  # planning needs no lock
-            with pytest.raises(Exception, match="locked") as caught:
-                session.apply(planned, on_event=lambda _: None)
-            assert held.id in f"{caught.value} {getattr(caught.value, 'help', '')}"
-            assert held.pid == running.pid
-            session.state_unlock(held.id)
+        for held in session.state_claims():
+            assert (held.pid, held.gone) == (running.pid, True)
     planned, events, done = apply(root)
     assert done.ok, done.failed
     assert sorted(e.address for e in events if isinstance(e, Done)) == sorted(c.address for c in planned.changes)

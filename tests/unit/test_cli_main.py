@@ -11,11 +11,12 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from mlspec.apply.events import Done, Failed, Started
-from mlspec.backends.port import BackendError, CheckResult, LockInfo, Rows, StepRun
+from mlspec.backends.port import BackendError, CheckResult, Rows, StepRun
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Severity, Span, problem
 from mlspec.cli import arguments
 from mlspec.cli.main import VERBS, main
+from mlspec.ledger.claim import Claim
 from mlspec.plan.change import Action, Change, Plan, Verdict
 
 REPOSITORY = Path(__file__).parents[2]
@@ -407,16 +408,16 @@ class TestOthers:
     def test_state(self, session, capsys):
         session.answers |= {
             "state_list": [{"address": "a.b"}],
-            "state_lock": LockInfo("7", "me", "h", 1, "now", "apply"),
+            "state_claims": (Claim("7", "me", "h", 1, "now", "apply", ("a.b",)),),
             "state_pull": "{}",
         }
         main(["state", "list"])
-        assert "a.b\n\nLocked: id 7, who me" in capsys.readouterr().out
+        assert "a.b\n\nClaimed: a.b, by me@h (process 1) since now for `apply`, id 7\n" in capsys.readouterr().out
         main(["state", "pull"])
         assert capsys.readouterr().out == "{}\n"
         main(["state", "rm", "a.b"])
         main(["state", "unlock", "7"])
-        assert session.asked("state_remove") == (("a.b",), {})
+        assert session.asked("state_remove") == (("a.b",), {"lock_timeout": 0.0})
         assert session.asked("state_unlock") == (("7",), {})
 
     def test_schema_and_init(self, session, capsys):

@@ -115,10 +115,8 @@ def test_a_version_of_another_project_stays(root, tmp_path_factory):
 
 
 def test_it_waits_for_nobody_who_applies(root):
-    with Session(root) as session:
-        lock = session.backends.store.lock("apply")
+    with Session(root) as session, session.ledger.run("apply", ["source.a"], about={}):
         assert main(["-C", str(root), "gc", "--grace", "0s", "--auto-approve"]) == 1
-        session.backends.store.unlock(lock.id)
     assert len(gc(root).unused) == 1
 
 

@@ -350,9 +350,22 @@ def check_refusal(root, code):
     assert [d.code for d in caught.value.diagnostics] == [code]
 
 
-def test_a_stale_plan_is_refused(root):
+def test_a_plan_is_not_stale_because_of_what_others_did_elsewhere(root):
     saved(root, RAISED)
     layered_project.write(root, [*documents(), {"kind": "team", "name": "other", "role": "platform"}])
+    assert apply(root)[2].ok
+    with Session(root) as session:
+        assert session.apply(session.load(root / "saved.plan"), on_event=lambda _: None).ok, (
+            "it touches nothing of that"
+        )
+
+
+def test_a_stale_plan_is_refused(root):
+    saved(root, RAISED)
+    changed = documents()
+    of(changed, "source.people")["description"] = "asked again"
+    of(changed, "source.people")["columns"] = {"customer": "int64", "country": "string", "born": "int32"}
+    layered_project.write(root, changed)
     assert apply(root)[2].ok
     check_refusal(root, "stale-plan")
 
@@ -428,7 +441,7 @@ def test_of_two_applies_one_wins_and_the_other_is_told(root, wait):
         assert second == "refused: stale-plan" or ("locked" in second and "process" in second), second
     assert actions(plan(root)) == []
     with Session(root) as session:
-        assert session.state_lock() is None
+        assert session.state_claims() == ()
         assert {r["address"] for r in session.state_list()} == {str(a) for a in session.compiled.desired.resources}
 
 

@@ -1,7 +1,7 @@
 """DuckDB: the embedded engine, one file that holds every version of every relation."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 
 from mlspec.backends.engines._duckdb.line import DuckLine
+from mlspec.backends.engines._duckdb.turn import Turn
 from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.trees import counted
@@ -66,6 +67,7 @@ class DuckDB(Warehouse):
         self.path: Path = (place.root / settings.path).resolve()
         self._held = _HELD.setdefault(self.path, _Held())
         self.lock = self._held.lock
+        self._turn = Turn(self.path, settings.path)
 
     # -- connection ----------------------------------------------------------------------------------------------------
 
@@ -82,10 +84,17 @@ class DuckDB(Warehouse):
         import duckdb  # noqa: PLC0415 - a fifth of a second that a plan without refresh does not pay
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            connection = _open(duckdb, self.path, write=write)
-        except duckdb.IOException as error:
-            raise self._unopened(str(error)) from None
+        for _ in self._turn.waited():
+            try:
+                connection = _open(duckdb, self.path, write=write)
+            except duckdb.IOException as error:
+                refused = self._unopened(str(error))
+                if refused.code != "warehouse-busy":
+                    raise refused from None
+            else:
+                break
+        else:
+            raise refused
         if not connection.execute("SELECT current_setting('lock_configuration')").fetchone()[0]:
             self._configure(connection, outside=outside)
         return DuckLine(connection)
@@ -109,6 +118,17 @@ class DuckDB(Warehouse):
         return BackendError(
             shown, "another process holds it: wait for it to end, or plan with `--no-refresh`", "warehouse-busy"
         )
+
+    def await_turn(self, seconds: float, say: Callable[[str], None]) -> None:
+        self._turn.patience, self._turn.say = seconds, say
+
+    def rest(self) -> None:
+        self._held.close()
+
+    def breathe(self) -> None:
+        if self._held.line is not None and self._turn.wanted():
+            self._held.close()
+            self._turn.give_way()
 
     def close(self) -> None:
         super().close()

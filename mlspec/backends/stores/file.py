@@ -1,23 +1,20 @@
-"""Keeps the state in a file of the project: replaced in one step, the one before beside it, locked across processes."""
+"""Keeps the state in files of the project: texts replaced in one step, a journal that lines are added to."""
 
-import getpass
-import json
+import fcntl
 import os
-import platform
-import time
-import uuid
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mlspec.backends.port import BackendError, Locked, LockInfo, Place, StateStore
+from mlspec.backends.port import BackendError, Place
+from mlspec.backends.state_store import Kept, StateStore, Taken
 from mlspec.base.digest import digest
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
-_PATIENCE = 0.1
-"""Seconds to wait for whoever has just created the lock file to have written into it."""
+_LINE = re.compile(rb"(\d+) ([0-9a-f]{8}) (.*)")
+_BESIDE = {"state": "", "previous": ".backup"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,10 @@ class _Settings:
 
 
 class File(StateStore):
-    """A state on a file system with atomic renames, beside it `.backup`, and `.lock` while somebody holds the lock."""
+    """A state on a file system with atomic renames and locks (`flock`), beside it its journal, claims and history.
+
+    A line of the journal is its number, a check sum and the text. What a loss of power left of the last one is no line.
+    """
 
     Settings = _Settings
 
@@ -35,212 +35,130 @@ class File(StateStore):
         super().__init__(settings, place)
         named = settings.path.replace("{environment}", place.environment)
         self.path = Path(os.path.realpath(place.root / named))  # two links to one state are one lock
-        self._mine = ""
+        self._end = (-1, -1, 0)
+        """What the journal was after our own last line (its inode and size), and the number of that line."""
 
     @property
     def rescue(self) -> str:
         """A command that puts the backup in the place of the state."""
         root = self.place.root.resolve()
-        names = [p.relative_to(root) if p.is_relative_to(root) else p for p in (self._backup, self.path)]
+        paths = (self._path("previous"), self.path)
+        names = [p.relative_to(root) if p.is_relative_to(root) else p for p in paths]
         return f"put back the one before the last change: `cp {names[0]} {names[1]}` in the project's folder"
 
-    @property
-    def _backup(self) -> Path:
-        return self.path.with_name(self.path.name + ".backup")
-
-    @property
-    def _lock(self) -> Path:
-        return self.path.with_name(self.path.name + ".lock")
-
-    def read(self) -> str | None:
-        """Read the state, None where there is none yet. Raises BackendError for a file that is not text."""
+    def read(self, name: str) -> Kept | None:
+        path = self._path(name)
         try:
-            with _reported("read", self.path):
-                return self.path.read_bytes().decode()
+            with _reported("read", path):
+                text = path.read_bytes().decode()
         except FileNotFoundError:
             return None
         except UnicodeDecodeError:
-            raise BackendError(
-                f"`{self.path}` is not text in UTF-8", f"put back `{self._backup}`", "state-damaged"
-            ) from None
+            raise BackendError(f"`{path}` is not text in UTF-8", self.rescue, "state-damaged") from None
+        return Kept(text, digest(text))
 
-    def write(self, text: str, previous: str | None) -> None:
-        """Replace `previous` by `text` in one step, under the lock that this store has, or else for just this write.
+    def write(self, name: str, text: str, tag: str | None) -> str:
+        path = self._path(name)
+        with self._alone():
+            kept = self.read(name)
+            if (kept.tag if kept else None) != tag:
+                raise Taken(f"`{path}`")
+            with _reported("write", path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _replace(path, text.encode())
+        return digest(text)
 
-        Raises BackendError `state-changed` when the state is no longer `previous`, and Locked when another holds the
-        lock. When it returns, the text is on the disk and `previous` in the backup.
-        """
-        with self._locked():
-            if self.read() != previous:
-                raise BackendError(
-                    f"the state in `{self.path}` has changed since it was read",
-                    "nothing was written; run the command again to plan from the state as it is now",
-                    "state-changed",
-                )
-            with _reported("write", self.path):
-                if previous is not None:
-                    _replace(self._backup, previous)
-                _replace(self.path, text)
+    def names(self, folder: str) -> tuple[str, ...]:
+        return tuple(sorted(f"{folder}/{p.stem}" for p in self._path(f"{folder}/x").parent.glob("*.json")))
 
-    def lock(self, why: str, wait: float = 0.0) -> LockInfo:
-        """Take the lock, trying for at most `wait` seconds. Raises Locked, which says who holds it and what to do."""
-        mine = LockInfo(
-            id=str(uuid.uuid4()),
-            who=_user(),
-            host=platform.node(),
-            pid=os.getpid(),
-            when=_utc(time.time()),
-            why=why,
-        )
-        deadline = time.monotonic() + wait
-        pause = _FIRST_PAUSE
-        while not self._create(mine):
-            left = deadline - time.monotonic()
-            if left > 0:
-                time.sleep(min(pause, left))
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-            elif holder := self.holder():
-                raise Locked(holder, _what_to_do(holder))
-        self._mine = mine.id
-        return mine
+    def append(self, number: int, line: str) -> None:
+        with self._alone(), _reported("write", self._journal):
+            with self._journal.open("ab") as file:
+                about = os.fstat(file.fileno())
+                if (about.st_ino, about.st_size) != self._end[:2]:
+                    self._end = (about.st_ino, *self._mended(file.fileno()))
+                if number <= self._end[2]:
+                    raise Taken(f"`{self._journal}`")
+                raw = line.encode()
+                file.write(b"%d %08x %b\n" % (number, zlib.crc32(raw), raw))
+                file.flush()
+                os.fsync(file.fileno())
+                self._end = (about.st_ino, os.fstat(file.fileno()).st_size, number)
+            if not about.st_size:
+                _sync(self._journal.parent)
 
-    def unlock(self, lock_id: str) -> None:
-        """Give back, or break, the lock with that id. Raises BackendError when there is none or it has another id."""
-        found = self._look()
-        if found is None:
-            raise BackendError("the state is not locked", "there is nothing to unlock", "state-not-locked")
-        holder, raw = found
-        if holder.id != lock_id:
-            raise _other_lock(holder, lock_id)
-        with _reported("unlock", self._lock):
-            self._take_away(holder, raw)
-        if lock_id == self._mine:
-            self._mine = ""
+    def lines(self, after: int) -> tuple[tuple[int, str], ...]:
+        found, _ = self._whole()
+        return tuple((number, raw.decode()) for number, raw in found if number > after)
 
-    def holder(self) -> LockInfo | None:
-        """Who holds the lock now. A lock file that is not whole is held by `unknown`, with an id to unlock it by."""
-        found = self._look()
-        return found[0] if found else None
+    def trim(self, upto: int) -> None:
+        with self._alone(), _reported("write", self._journal):
+            found, _ = self._whole()
+            kept = [(n, raw) for n, raw in found if n > upto]
+            if len(kept) < len(found):
+                _replace(self._journal, b"".join(b"%d %08x %b\n" % (n, zlib.crc32(raw), raw) for n, raw in kept))
+
+    # -- pieces --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(self.path.name + ".journal")
+
+    def _path(self, name: str) -> Path:
+        folder, _, inner = name.partition("/")
+        beside = _BESIDE.get(name, f".{folder}")
+        path = self.path.with_name(self.path.name + beside)
+        return path / f"{inner}.json" if inner else path
+
+    def _whole(self) -> tuple[list[tuple[int, bytes]], int]:
+        """The whole lines and where they end. Raises BackendError for one that is damaged before others."""
+        try:
+            with _reported("read", self._journal):
+                raw = self._journal.read_bytes()
+        except FileNotFoundError:
+            return [], 0
+        found: list[tuple[int, bytes]] = []
+        end = 0
+        for line in raw.splitlines(keepends=True):
+            match = _LINE.fullmatch(line[:-1]) if line.endswith(b"\n") else None
+            if match is None or zlib.crc32(match[3]) != int(match[2], 16):
+                break
+            found.append((int(match[1]), match[3]))
+            end += len(line)
+        if any(_is_line(later) for later in raw[end:].splitlines()[1:]):
+            help_ = "what comes after the damage cannot be trusted: keep a copy of the file, and remove it from that line on"
+            raise BackendError(f"`{self._journal}` is damaged in line {len(found) + 1}", help_, "state-damaged")
+        return found, end
+
+    def _mended(self, descriptor: int) -> tuple[int, int]:
+        """Cut off what a loss of power left of a last line; the size, and the last number."""
+        found, end = self._whole()
+        os.ftruncate(descriptor, end)
+        return end, found[-1][0] if found else 0
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        holder = self.holder()
-        if holder and holder.id == self._mine:
+    def _alone(self) -> Iterator[None]:
+        """One process at a time, and one thread; the system lets go when a process ends, however it ends."""
+        path = self.path.with_name(self.path.name + ".mutex")
+        with _reported("lock", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
-            return
-        own = self.lock("write the state")
-        try:
-            yield
-        finally:
-            self.unlock(own.id)
-
-    def _create(self, info: LockInfo) -> bool:
-        with _reported("lock", self._lock):
-            self._lock.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(self._lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-            except FileExistsError:
-                return False
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(json.dumps(asdict(info), indent=2).encode() + b"\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-            except BaseException:
-                self._lock.unlink(missing_ok=True)
-                raise
-            return True
-
-    def _look(self) -> tuple[LockInfo, bytes] | None:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                with _reported("read", self._lock):
-                    raw = self._lock.read_bytes()
-                    about = self._lock.stat()
-            except FileNotFoundError:
-                return None
-            if info := _lock_info(raw):
-                return info, raw
-            if time.monotonic() > deadline:
-                name = f"unreadable-{digest(about.st_ino, about.st_mtime_ns, raw.hex())[:12]}"
-                return LockInfo(name, "unknown", "unknown", 0, _utc(about.st_mtime), "unknown"), raw
-            time.sleep(_FIRST_PAUSE)
-
-    def _take_away(self, holder: LockInfo, raw: bytes) -> None:
-        """Move the lock aside before looking once more: of two who break the same lock, only one may."""
-        aside = self._lock.with_name(f"{self._lock.name}.{uuid.uuid4().hex}")
-        try:
-            self._lock.rename(aside)
-        except FileNotFoundError:
-            raise BackendError("the state is not locked any more", "", "state-not-locked") from None
-        try:
-            taken = aside.read_bytes()
-            if taken != raw:
-                os.link(aside, self._lock)
-                raise _other_lock(_lock_info(taken), holder.id)
-        finally:
-            aside.unlink()
 
 
-def _lock_info(raw: bytes) -> LockInfo | None:
-    try:
-        found: Any = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    expected = {f.name: f.type for f in fields(LockInfo)}
-    if not isinstance(found, dict) or {name: type(value) for name, value in found.items()} != expected:
-        return None
-    return LockInfo(**found)
+def _is_line(raw: bytes) -> bool:
+    match = _LINE.fullmatch(raw)
+    return match is not None and zlib.crc32(match[3]) == int(match[2], 16)
 
 
-def _other_lock(holder: LockInfo | None, lock_id: str) -> BackendError:
-    held = f"by `{holder.id}` ({holder.who}@{holder.host}, process {holder.pid})" if holder else "by another"
-    return BackendError(
-        f"the state is not locked by `{lock_id}` but {held}",
-        "unlock with the id of the lock that is there, and only if its process is certainly not running any more",
-        "state-other-lock",
-    )
-
-
-def _what_to_do(holder: LockInfo) -> str:
-    unlock = f"`mlspec state unlock {holder.id}`"
-    if not holder.pid:
-        return f"the lock file is not whole, its process was probably stopped while writing it: {unlock}"
-    if _is_gone(holder):
-        return f"process {holder.pid} on this host is gone, so nobody will give the lock back: {unlock}"
-    return f"wait for it with `--lock-timeout 5m`, or, if it is certainly not running any more, {unlock}"
-
-
-def _is_gone(holder: LockInfo) -> bool:
-    if holder.host != platform.node():
-        return False
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid-{os.getuid()}"
-
-
-def _utc(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Let the file hold the text: all of it or, whatever happens, what it held before. Called under the lock."""
+def _replace(path: Path, raw: bytes) -> None:
+    """Let the file hold this: all of it or, whatever happens, what it held before."""
     new = path.with_name(path.name + ".new")
     try:
         with new.open("wb") as file:
-            file.write(text.encode())
+            file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
@@ -249,11 +167,15 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ def explained(method: Callable[..., T]) -> Callable[..., T]:
     @wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> T:
         with self.lock:
+            self.deep += 1
             try:
                 return method(self, *args, **kwargs)
             except SqlProblems as error:
@@ -25,5 +26,9 @@ def explained(method: Callable[..., T]) -> Callable[..., T]:
                 raise BackendError(str(error), error.help, "unsupported-by-backend") from None
             except self.driver_errors() as error:
                 raise self.explain(error) from None
+            finally:
+                self.deep -= 1
+                if not self.deep:
+                    self.breathe()
 
     return wrapper

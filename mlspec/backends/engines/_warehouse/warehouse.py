@@ -58,6 +58,11 @@ class Warehouse(TakesOver):
 
     traits: ClassVar[Traits]
     prefix: str = ""
+    deep: int = 0
+    """How many of its methods are at work, one called by the other, where one thread works at a time."""
+
+    def breathe(self) -> None:
+        """Between two pieces of work: let others have what only one can have at a time."""
 
     def __init__(self, settings: Any, place: Place) -> None:
         super().__init__(settings, place)
