@@ -175,7 +175,7 @@ class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
         plan = make_plan(compiled.desired, state, looked or Reality(), wish)
         if not allow_breaking:
             refuse_breaking(plan)
-        self.backends.engine.rest()
+        self.backends.rest()
         return self._whole(plan, state)
 
     def _whole(self, plan: Plan, state: State) -> Planned:

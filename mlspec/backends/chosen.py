@@ -76,6 +76,11 @@ class Backends:
         """Those that were used so far."""
         return tuple(self._made.values())
 
+    def rest(self) -> None:
+        """Let others at what the engine holds, where it was used at all: one that was not is not even imported."""
+        if "engine" in self._made:
+            self.engine.rest()
+
     def close(self) -> None:
         """Close what was made."""
         for backend in self._made.values():
