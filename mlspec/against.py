@@ -62,7 +62,7 @@ class Against(ABC):
         """The project, compiled once."""
 
     @abstractmethod
-    def _whole(self, plan: Plan, state: State) -> Any:
+    def _whole(self, plan: Plan, state: State, compiled: Compiled) -> Any:
         """A plan with what it would make."""
 
     def plan_against(self, revision: str, *, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Any:
@@ -72,7 +72,7 @@ class Against(ABC):
             state = recorded(then.compiled.desired)
         asked = selection(self.compiled, state, select, exclude)
         plan = make_plan(self.compiled.desired, state, Reality(), Wish(asked.select, asked.exclude))
-        return self._whole(replace(plan, against=revision), state)
+        return self._whole(replace(plan, against=revision), state, self.compiled)
 
 
 def recorded(desired: DesiredState) -> State:

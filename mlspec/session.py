@@ -14,9 +14,7 @@ from mlspec.agreeing import Agreeing, read_saved
 from mlspec.apply.artifacts import all_rendered
 from mlspec.apply.events import Event, Progress
 from mlspec.backends.chosen import Backends
-from mlspec.backends.port import Tools
 from mlspec.base.address import Address
-from mlspec.base.dag import upstream
 from mlspec.base.diag import did_you_mean, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.bookkeeping import addresses
@@ -30,12 +28,9 @@ from mlspec.compile.request import Request
 from mlspec.documents.project import PRIVATE, find_root
 from mlspec.drifting import Drifting
 from mlspec.importing import refuse_imports
-from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
-from mlspec.ir.workflow import Workflow
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
-from mlspec.keeping import Keeping, Ran
 from mlspec.ledger.claim import ALL
 from mlspec.plan.approval import counted
 from mlspec.plan.bound import refuse_stale, reparented, touched_by
@@ -51,6 +46,8 @@ from mlspec.planned import Planned as Planned  # noqa: PLC0414 - who has a sessi
 from mlspec.planned import Validated
 from mlspec.promoting import Promoting
 from mlspec.questions import Questions
+from mlspec.restoring import Restoring
+from mlspec.running import Running
 from mlspec.state.model import State
 from mlspec.world import (
     acceptances,
@@ -73,7 +70,7 @@ _PATIENCE = 60.0
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
-class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
+class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Against):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None, *,
@@ -171,20 +168,23 @@ class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
         refuse_retraining(compiled.desired, again)
         asked = selection(compiled, state, select, exclude)
         wish = Wish(asked.select, asked.exclude, again, destroy, refactoring(compiled))
+        return self.plan_of(compiled, state, wish, refresh=refresh, allow_breaking=allow_breaking)
+
+    def plan_of(self, compiled: Compiled, state: State, wish: Wish, *, refresh: bool = True,
+                allow_breaking: bool = False) -> Planned:  # fmt: skip
+        """The plan that leads to what was compiled, or to what stands in its place; judged by the policies."""
         looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
         plan = make_plan(compiled.desired, state, looked or Reality(), wish)
         if not allow_breaking:
             refuse_breaking(plan)
         self.backends.rest()
-        return self._whole(plan, state)
+        return self._whole(plan, state, compiled)
 
-    def _whole(self, plan: Plan, state: State) -> Planned:
+    def _whole(self, plan: Plan, state: State, compiled: Compiled) -> Planned:
         """The plan with what it would make, judged by the policies."""
-        compiled = self.compiled
         refuse_imports(plan, compiled, self.backends)
-        files = all_rendered(
-            compiled.desired, self.backends, self._physical, {c.address for c in plan.changes if c.action not in GONE}
-        )
+        made = {c.address for c in plan.changes if c.action not in GONE}
+        files = all_rendered(compiled.desired, self.backends, versions_of(compiled.desired), made)
         whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files)
         told = (*compiled.warnings, *expired(acceptances(compiled), today()))
         return Planned(whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, told)
@@ -226,7 +226,7 @@ class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
         self.backends.engine.await_turn(max(lock_timeout, _PATIENCE), say)
         about = self.about | self.base(desired, state)
         with self.ledger.run(
-            "destroy" if plan.destroy else "apply",
+            "destroy" if plan.destroy else "rollback" if plan.back_to else "apply",
             writes,
             addresses(touched.reads),
             wait=lock_timeout,
@@ -290,78 +290,6 @@ class Session(Keeping, Drifting, Promoting, Questions, Agreeing, Against):
                     help=known_names(what.split(".", 2)[2], names, "column"),
                 )
         return reached
-
-    def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
-        """Train a model by hand, build what is due, or run checks; on what was applied."""
-        wanted = self._address(address, None)
-        resources = self.compiled.desired.resources
-        checks = resources.get(Address(wanted.kind, wanted.name, "checks"))
-        body = resources[wanted].body if wanted in resources else None
-        if isinstance(body, Workflow) and body.run_on_apply:
-            return self._train(wanted, body, on_event)
-        if isinstance(body, Relation) and body.partitions is not None:
-            return self.refresh(address, on_event=on_event)[0]
-        if checks is not None and isinstance(checks.body, Check):
-            self._need_applied(wanted)
-            return Ran(str(wanted), "checks", checks=self.backends.engine.check(checks.body, self._physical))
-        if isinstance(body, Workflow):
-            models = [
-                str(r.address) for r in self.compiled.desired if isinstance(r.body, Workflow) and wanted in r.parents
-            ]
-            raise problem(
-                "nothing-to-run",
-                f"`{wanted}` is run for a model",
-                help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}",
-            )
-        if isinstance(body, Check):
-            raise problem(
-                "nothing-to-run",
-                f"`{wanted}` is planned and recorded; this version of mlspec does not measure monitors yet",
-            )
-        raise problem(
-            "nothing-to-run",
-            f"there is nothing to run in `{wanted}`",
-            help="models, and sources and feature views with checks, can be run",
-        )
-
-    def run_checks(
-        self, address: str | None = None, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
-    ) -> tuple[Ran, ...]:
-        """Run the checks of one thing, or of all that was selected and has some, on what was applied."""
-        chosen = self._address(address, None).whole if address else None
-        asked = self.selection(select, exclude)
-        bodies = [
-            (r.address.whole, r.body)
-            for r in self.compiled.desired
-            if isinstance(r.body, Check) and asked.holds(r.address)
-        ]
-        found = [(a, b) for a, b in bodies if b.expectations and chosen in {None, a}]
-        if not found:
-            what = f"`{address}`" if address else "what was selected" if select or exclude else "the project"
-            raise problem(
-                "nothing-to-run", f"{what} has no checks", help="sources and feature views can have `checks:`"
-            )
-        for one, _ in found:
-            self._need_applied(one)
-        return tuple(Ran(str(a), "checks", checks=self.backends.engine.check(b, self._physical)) for a, b in found)
-
-    def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
-        parents = {r.address: r.parents for r in self.compiled.desired}
-        for needed in sorted(upstream(parents, parents[wanted])):
-            self._need_applied(needed)
-        work = bench(self.compiled.desired, self.backends, self.compiled)
-        say = lambda line: on_event(Progress(wanted, line))  # noqa: E731
-        tools = Tools(work.export, self.backends.registry, say, work.lineage(body), work.certificates(body))
-        run = self.backends.pipelines.run(body, tools)
-        return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
-
-    def _need_applied(self, address: Address) -> None:
-        state, _ = self.recorded()
-        record = state.get(address)
-        if record is None or record.digest != self.compiled.desired.resources[address].digest:
-            raise problem(
-                "not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`"
-            )
 
     @staticmethod
     def schema(what: str | None = None) -> dict[str, Any]:

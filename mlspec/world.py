@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlspec.apply.artifacts import certificates, export
 from mlspec.apply.claims import claims_of
@@ -27,6 +28,9 @@ from mlspec.plan.change import Estimate
 from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
 from mlspec.state.model import State
+
+if TYPE_CHECKING:  # start-up time: it brings a YAML parser
+    from mlspec.documents.document import Path as FieldPath
 
 
 def chosen_backends(gathered: Gathered, root: Path) -> Backends:
@@ -79,7 +83,9 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
         if isinstance(resource.body, Relation | Check):
             for said, help_ in backends.engine.refused(resource.body):
                 message = f"the engine `{backends.name('engine')}` cannot be asked for `{resource.address}`: {said}"
-                found.append(Diagnostic("unsupported-by-backend", message, compiled.span(resource.address), help=help_))
+                found.append(
+                    Diagnostic("unsupported-by-backend", message, _said_at(compiled, resource.address), help=help_)
+                )
         port = {"workflow": "pipeline_target", "service": "deploy_target", "relation": "engine"}.get(resource.form, "")
         for need, path in needs(resource.body):
             if need not in backends.of(port).capabilities:
@@ -87,12 +93,19 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
                 message = f"the {port.replace('_', ' ')} `{backends.name(port)}` cannot honour `{field}` of `{resource.address}`"
                 help_ = "remove it, or set it only in environments whose target can (`overrides`)"
                 found.append(
-                    Diagnostic("unsupported-by-backend", message, compiled.span(resource.address, path), help=help_)
+                    Diagnostic(
+                        "unsupported-by-backend", message, _said_at(compiled, resource.address, path), help=help_
+                    )
                 )
     if found:
         raise Problems(found)
     if not known.issuperset(compiled.ids.values()):
         note_supported(backends, memory, compiled.ids.values())
+
+
+def _said_at(compiled: Compiled, address: Address, path: "FieldPath" = ()) -> Span | None:
+    """Where the files say it; nowhere for what they do not hold any more."""
+    return compiled.span(address, path) if address.whole in compiled.gathered.bound else None
 
 
 def acceptances(compiled: Compiled) -> tuple[Acceptance, ...]:

@@ -24,7 +24,7 @@ from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan, held
 from mlspec.ir.relation import Keep, Relation
-from mlspec.ir.resource import Resource, body_digest, physical_name, told_columns
+from mlspec.ir.resource import Body, Resource, body_digest, physical_name, told_columns
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.plan.compatible import READS
@@ -102,7 +102,7 @@ def _relation(address: Address, body: Relation, bench: Bench, say: Say, *, anew:
 
 def _build(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bool) -> tuple[str, ...]:
     scan, version = body.scan, physical_name(str(address), body)
-    if scan and _changed(scan, bench) and version not in bench.engine().observe().versions:
+    if scan and outdated(body, bench.content) and version not in bench.engine().observe().versions:
         raise BackendError(
             f"the files of `{address}` have changed since the plan was made", "plan again", "files-changed"
         )
@@ -116,14 +116,20 @@ def _build(address: Address, body: Relation, bench: Bench, say: Say, *, anew: bo
     return () if computed else (f"{size.rows:,} rows", *missing)
 
 
-def _changed(scan: Scan, bench: Bench) -> bool:
-    """Whether files of the project hold something else than was planned; one that is gone does, too."""
-    if not scan.files or scan.store:
-        return False
-    try:
-        return held(scan, [bench.content(f) for f in scan.files]) != scan.snapshot
-    except OSError:
-        return True
+def outdated(body: Body, content: Callable[[str], str]) -> str:
+    """The file of the project that holds something else than when this was planned, or is gone; nothing where none is."""
+    match body:
+        case Relation(scan=Scan() as scan) if scan.files and not scan.store:
+            try:
+                same = held(scan, [content(f) for f in scan.files]) == scan.snapshot
+            except OSError:
+                same = False
+            return "" if same else ", ".join(scan.files)
+        case Workflow():
+            code = [c for s in body.steps if isinstance(s, CommandStep) for c in s.code]
+            return next((path for path, known in code if known and content(path) != known), "")
+        case _:
+            return ""
 
 
 def _keys_missing(certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -140,11 +146,8 @@ def _built(done: Refreshed) -> str:
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
     register = body.register
     known = register is not None and bench.registry().get(register.model, body.version) is not None
-    for step in body.steps if not known else ():
-        if isinstance(step, CommandStep):
-            changed = [path for path, known in step.code if known and bench.content(path) != known]
-            if changed:
-                raise BackendError(f"`{changed[0]}` has changed since the plan was made", "plan again", "files-changed")
+    if not known and (changed := outdated(body, bench.content)):
+        raise BackendError(f"`{changed}` has changed since the plan was made", "plan again", "files-changed")
     tools = Tools(bench.export, bench.registry(), say, bench.lineage(body), bench.certificates(body))
     run = bench.pipelines().run(body, tools)
     if run.version is None:

@@ -72,6 +72,21 @@ def carry_out(
     raise AssertionError  # the last plan was applied or has raised
 
 
+def show_saved(planned: "Planned", args: argparse.Namespace, how: str) -> int:
+    """Show a plan that was saved, and `how` it is applied; the exit code."""
+    from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
+    from mlspec.plan.file import to_json  # noqa: PLC0415 - as above
+
+    show_warnings(planned.warnings, root_of(args), args.no_color)
+    screen = results(args.no_color)
+    if args.format == "json":
+        screen.data(as_json(to_json(planned.plan)))
+    else:
+        screen.show(view.as_text(to_json(planned.plan), screen.look))
+    progress(args.no_color).show(f"Saved to `{args.out}`; `{how}` does exactly this.")
+    return 1 if planned.plan.denied else 0
+
+
 def _carried_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
     from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
     from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot

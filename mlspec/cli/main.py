@@ -21,6 +21,7 @@ VERBS = {
     "drift": "show what is really there and not as it was recorded; changes nothing",
     "diff": "show what differs between two environments",
     "promote": "let an environment have what another one has shown to be sound",
+    "rollback": "let an environment have again what an earlier run left",
     "gc": "remove versions, models and caches that nothing needs any more",
     "destroy": "delete everything that was made",
     "render": "print the SQL, manifests and pipeline definitions",

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mlspec.base.diag import problem
 from mlspec.cli.arguments import add_format, add_select
-from mlspec.cli.carrying_out import add_options, carry_out
+from mlspec.cli.carrying_out import add_options, carry_out, show_saved
 from mlspec.cli.opening import open_session
-from mlspec.cli.views.terminal import progress
 
 EXAMPLES = """\
   mlspec promote dev prod                       show the plan, ask, apply
@@ -42,19 +41,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.out:
             return carry_out(session, planned, args, ask=True)
         session.save(planned, Path(args.out))
-    from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
-    from mlspec.cli.views.structured import as_json  # noqa: PLC0415 - as above
-    from mlspec.cli.views.terminal import results  # noqa: PLC0415 - as above
-    from mlspec.plan.file import to_json  # noqa: PLC0415 - as above
-
-    screen = results(args.no_color)
-    if args.format == "json":
-        screen.data(as_json(to_json(planned.plan)))
-    else:
-        screen.show(view.as_text(to_json(planned.plan), screen.look))
-    saved = f"Saved to `{args.out}`; `mlspec apply -e {target} {args.out}` does exactly this."
-    progress(args.no_color).show(saved)
-    return 1 if planned.plan.denied else 0
+    return show_saved(planned, args, f"mlspec apply -e {target} {args.out}")
 
 
 def _named(args: argparse.Namespace) -> tuple[str, str]:

@@ -223,6 +223,8 @@ class Plan:
     """Whether applying it lets the state learn of the drift, and makes nothing."""
     promoted_from: str = ""
     """The environment whose applied state it repeats."""
+    back_to: int = 0
+    """The run of the history whose result it restores."""
     bound: Mapping[str, str] = field(default_factory=dict)
     """The digests of the records that it depends on, by address; see `mlspec/plan/bound.py`."""
 

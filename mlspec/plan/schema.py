@@ -83,10 +83,12 @@ def plan_schema() -> dict[str, Any]:
         state=_object(lineage=_TEXT, serial=_COUNT, digest=_TEXT, records={"type": "object", "additionalProperties": _TEXT}), specs_digest=_TEXT, destroy=_FLAG, changes=_list(change),
         unchanged=_COUNT, summary={"type": "object", "additionalProperties": _COUNT}, reviews=_list(review),
         verdicts=_list(verdict), notes=_list(_TEXT), skipped=_list(_TEXT),
-        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT, against=_TEXT,
+        excluded=_list(_TEXT), drift=_list(drift), refresh_only=_FLAG, reviews_required=_FLAG, promoted_from=_TEXT, back_to=_COUNT,
+        against=_TEXT,
         breaking=_list(breaking), untouched=_list(untouched), steps=_list(step),
     )  # fmt: skip
     plan["required"].remove("promoted_from")
+    plan["required"].remove("back_to")
     plan["properties"]["artifacts"] = {"type": "object", "additionalProperties": _TEXT}  # with `--explain`
     return {"$schema": DRAFT, "title": "mlspec plan", **plan}
 

@@ -72,7 +72,7 @@ def pretend(root: Path) -> None:
             rows = resource.body.rows_digest if isinstance(resource.body, Relation) else ""
             records[resource.address] = adopt(resource, Record(**{**vars(known), "rows_digest": rows}))
         state = State("11111111-1111-4111-8111-111111111111", desired.project, desired.environment, 1, records)
-        session.backends.store.write(encode(state), None)
+        session.backends.store.write("state", encode(state), None)
         engine = session.backends.engine
         line = engine.line(write=True)
         Catalog(line, engine.names).prepare()

@@ -51,6 +51,7 @@ TOLD_ONLY = {
     "not-approved": "a question on a terminal",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",
     "not-proven": "needs two environments; the tests of promotion have it",
+    "cannot-roll-back": "needs a history; the tests of rolling back have it",
     "not-two-environments": "arguments of the command line",
     "not-registered": "a whole training run for one line; the local runner's own tests have it",
     "not-utf8": "a page is UTF-8; the tests of bad inputs have it",

@@ -34,6 +34,7 @@ def as_text(plan: Json, look: Look, *, full: bool = False) -> str:
 def _header(plan: Json, look: Look) -> str:
     what = "Destroy" if plan["destroy"] else "Refresh of" if plan["refresh_only"] else "Plan for"
     whence = f", promoted from {plan['promoted_from']}" if plan.get("promoted_from") else ""
+    whence += f", back to run {plan['back_to']}" if plan.get("back_to") else ""
     whence += f", against {plan['against']}" if plan["against"] else ""
     return look.paint(f"{what} {plan['project']}, environment {plan['environment']}{whence}", "bold")
 
