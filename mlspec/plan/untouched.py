@@ -41,8 +41,10 @@ def _kept_version(change: Change, resource: Resource) -> Iterator[Untouched]:
 def _unmoved(
     resource: Resource, made: Mapping[Address, Change], left: Mapping[Address, Change], state: State
 ) -> Iterator[Untouched]:
-    body, address = resource.body, str(resource.address)
     above = [p for p in resource.parents if p in made and p.kind != "team"]
+    if not above and resource.address not in left:
+        return  # most of a large project: its body need not even be read
+    body, address = resource.body, str(resource.address)
     record = state.get(resource.address)
     version = str(record.outputs.get("version", "")) if record else ""
     if isinstance(body, Service):

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, place
 
 _OF_THE_WHOLE = (exp.Ntile, exp.PercentRank, exp.CumeDist)
@@ -15,8 +16,10 @@ Timed = Callable[[str], bool]
 """Whether the rows of a table, by its name in the tree, happen at a time."""
 
 
-def looks_ahead(tree: exp.Expr, timed: Timed) -> Iterator[SqlProblem]:
+def looks_ahead(tree: exp.Expr, nodes: Nodes, timed: Timed) -> Iterator[SqlProblem]:
     """What looks ahead in a typed query."""
+    if not nodes.of(exp.Window, exp.AggFunc):
+        return
     named: dict[str, bool] = {}
 
     def at_a_time(query: exp.Expr) -> bool:
@@ -24,7 +27,7 @@ def looks_ahead(tree: exp.Expr, timed: Timed) -> Iterator[SqlProblem]:
 
     for part in tree.find_all(exp.CTE, bfs=False):
         named[part.alias] = at_a_time(part.this)
-    for select in tree.find_all(exp.Select):
+    for select in nodes.of(exp.Select):
         happens = at_a_time(select)
         for window in _own(select, exp.Window):
             if why := _window(window, happens=happens):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
@@ -17,7 +18,8 @@ from mlspec.ir.sql.ahead import looks_ahead
 from mlspec.ir.sql.decimals import METADATA
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.explicit import explicit
-from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse, parse_expression
+from mlspec.ir.sql.nodes import Nodes
+from mlspec.ir.sql.parse import SQLGLOT_RAISES, not_understood, parse_expression, parsed
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, place, refuse
 from mlspec.ir.sql.reproducible import unordered
 from mlspec.ir.sql.shapes import shape
@@ -46,30 +48,39 @@ class Analysis:
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
-    tree = _parsed(text)
-    warnings = tuple(dict.fromkeys(unordered(tree, text)))
-    tables = _resolve(tree, lookup)
+    read = _READ.pop(text, None) or _read(text)
+    tree = read.tree
+    warnings = tuple(dict.fromkeys(unordered(read.nodes, text)))
+    tables = _resolve(read.tables, lookup)
     schema = MappingSchema({n: _schema(r) for n, (_, r) in tables.items()}, dialect=DIALECT, normalize=False)
     try:
-        refuse(*columns_of(tree, tables), *unnamed(tree))
-        own = tree.copy()
-        words = {s.alias_or_name: s.sql(DIALECT, comments=False, copy=False) for s in tree.selects}
-        qualified = qualify(own, schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
+        refuse(*columns_of(read.scopes, tables), *unnamed(tree, read.nodes))
+        words = _words(tree)
+        qualified = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
         typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
     scope = build_scope(typed)
     if scope is None:
         raise SqlProblems(SqlProblem("invalid-sql", "this is not a query over tables"))
-    refuse(*names(typed), *types(typed))
-    ahead = tuple(dict.fromkeys(looks_ahead(typed, lambda n: n in tables and bool(tables[n][1].timing.event_time))))
-    return replace(_analysis(typed, scope, tables, words), warnings=warnings, ahead=ahead)
+    nodes = Nodes(typed)
+    refuse(*names(typed), *types(nodes))
+    ahead = tuple(
+        dict.fromkeys(looks_ahead(typed, nodes, lambda n: n in tables and bool(tables[n][1].timing.event_time)))
+    )
+    return replace(_analysis(typed, nodes, scope, tables, words), warnings=warnings, ahead=ahead)
+
+
+def _words(tree: exp.Query) -> dict[str, str]:
+    """The output columns as they were written."""
+    writer = Dialect.get_or_raise(DIALECT).generator(comments=False)
+    return {s.alias_or_name: writer.generate(s, copy=False) for s in tree.selects}
 
 
 def _analysis(
-    tree: exp.Query, scope: Scope, tables: Mapping[str, tuple[str, Relation]], words: Mapping[str, str]
+    tree: exp.Query, nodes: Nodes, scope: Scope, tables: Mapping[str, tuple[str, Relation]], words: Mapping[str, str]
 ) -> Analysis:
-    found = shape(scope, tables)
+    found = shape(scope, nodes, tables)
     columns = []
     untyped = []
     for projection in tree.selects:
@@ -84,12 +95,12 @@ def _analysis(
         said = words[name] if name in words else projection.sql(DIALECT)
         columns.append(Column(name, kind, found.columns[name], origins, said))
     refuse(*untyped)
-    for node in tree.find_all(exp.Table):
+    for node in nodes.of(exp.Table):
         if node.name in tables:
             node.set("this", exp.to_identifier(tables[node.name][0], quoted=True))
     reads = tuple(sorted({a for a, _ in tables.values()}))
     return Analysis(
-        explicit(tree).sql(DIALECT, comments=False, copy=False), tuple(columns), found.rows, reads, found.unknown
+        explicit(tree, nodes).sql(DIALECT, comments=False, copy=False), tuple(columns), found.rows, reads, found.unknown
     )
 
 
@@ -113,7 +124,7 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
         typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
-    wrong = list(types(typed))
+    wrong = list(types(Nodes(typed)))
     kind = from_sql(typed.selects[0].type)
     if kind is None and not wrong:
         wrong = [
@@ -139,22 +150,37 @@ def _typed(kind: ColumnType) -> exp.DataType:
     return data_type(kind)
 
 
-_TREES: dict[str, exp.Query] = {}
+@dataclass(frozen=True)
+class _Read:
+    """A query as it was parsed: its nodes, its scopes, and what of it names a table that is no step of its own."""
+
+    tree: exp.Query
+    nodes: Nodes
+    scopes: list[Scope]
+    tables: list[exp.Table]
+
+
+_READ: dict[str, _Read] = {}
 """Queries whose tables were looked for, until they are understood: a query is parsed once."""
-_MOST_TREES = 2_000
-"""What trees take: some 50 kB each."""
+_MOST_READ = 2_000
+"""What trees take: some 100 kB each."""
 
 
-def _parsed(text: str) -> exp.Query:
-    """The tree of a query, to be changed. Raises SqlProblems."""
-    return _TREES.pop(text, None) or parse(text)
+def _read(text: str) -> _Read:
+    """A query, to be changed. Raises SqlProblems."""
+    tree, nodes = parsed(text)
+    try:
+        scopes = list(traverse_scope(tree))
+        return _Read(tree, nodes, scopes, _real_tables(scopes))
+    except SQLGLOT_RAISES as error:
+        raise SqlProblems(not_understood(error)) from None
 
 
-def _resolve(tree: exp.Query, lookup: Lookup) -> dict[str, tuple[str, Relation]]:
+def _resolve(nodes: Iterable[exp.Table], lookup: Lookup) -> dict[str, tuple[str, Relation]]:
     """Give every real table a name that says its kind too; CTEs keep theirs."""
     found: dict[str, tuple[str, Relation]] = {}
     problems = []
-    for node in _real_tables(tree):
+    for node in nodes:
         written = _written(node)
         answer = lookup(written)
         start, length = place(node)
@@ -172,9 +198,9 @@ def _resolve(tree: exp.Query, lookup: Lookup) -> dict[str, tuple[str, Relation]]
     return found
 
 
-def _real_tables(tree: exp.Query) -> list[exp.Table]:
+def _real_tables(scopes: Iterable[Scope]) -> list[exp.Table]:
     found: dict[int, exp.Table] = {}
-    for scope in traverse_scope(tree):
+    for scope in scopes:
         for node in scope.tables:
             is_cte = isinstance(scope.sources.get(node.alias_or_name), Scope) or node.name in scope.cte_sources
             if not is_cte and isinstance(node.this, exp.Identifier):
@@ -190,16 +216,12 @@ def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
 def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
     try:
-        tree = _TREES.get(text) or parse(text)
+        read = _READ.get(text) or _read(text)
     except SqlProblems:
         return
-    try:
-        tables = _real_tables(tree)
-    except SQLGLOT_RAISES:
-        return
-    if len(_TREES) < _MOST_TREES:
-        _TREES[text] = tree
-    for node in tables:
+    if len(_READ) < _MOST_READ:
+        _READ[text] = read
+    for node in read.tables:
         yield _written(node), *place(node)
 
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from mlspec.ir.columntype import INTEGERS, TIMES, ColumnType
 from mlspec.ir.sql.dialect import data_type, from_sql
+from mlspec.ir.sql.nodes import Nodes
 
 _FLOATS = frozenset({"float32", "float64"})
 _DOUBLE, _REAL, _STRING = ColumnType("float64"), ColumnType("float32"), ColumnType("string")
@@ -19,9 +20,9 @@ _SPOKEN = frozenset({"float32", "float64", "timestamptz", "date"})
 """Types whose text differs between engines."""
 
 
-def explicit(tree: exp.Expr) -> exp.Expr:
-    """The same tree, with what depends on types written out; in place, from the leaves up. Its nodes must be typed."""
-    for node in list(tree.walk(bfs=False))[::-1]:
+def explicit(tree: exp.Expr, nodes: Nodes | None = None) -> exp.Expr:
+    """The same tree, with what depends on types written out; in place, from the leaves up. Its nodes must be typed; `nodes` are they, if known."""
+    for node in reversed((nodes or Nodes(tree)).every):
         rule = _RULES.get(type(node))
         if rule is None:
             continue

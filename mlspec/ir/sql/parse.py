@@ -9,6 +9,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.forbidden import READERS, TABLE_FUNCTIONS, WRITES, names_a_file, reaches
+from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, named, place, refuse
 from mlspec.ir.sql.reproducible import clock, unsteady
 
@@ -18,6 +19,11 @@ SQLGLOT_RAISES = (SqlglotError, ValueError, TypeError, LookupError, AttributeErr
 
 def parse(text: str) -> exp.Query:
     """The tree of one SELECT. Raises SqlProblems."""
+    return parsed(text)[0]
+
+
+def parsed(text: str) -> tuple[exp.Query, Nodes]:
+    """The tree of one SELECT, and its nodes. Raises SqlProblems."""
     try:
         trees = [t for t in sqlglot.parse(text, dialect=DIALECT) if t is not None]
     except ParseError as error:
@@ -40,13 +46,14 @@ def parse(text: str) -> exp.Query:
             )
         )
     tree = trees[0]
-    problems = list(_forbidden(tree, text))
+    nodes = Nodes(tree)
+    problems = list(_forbidden(nodes, text))
     if not isinstance(tree, exp.Query) and not problems:
         word, start = _first_word(text)
         problems = [SqlProblem("forbidden-sql", f"expected a SELECT, found `{word}`", start, len(word))]
     refuse(*problems)
     assert isinstance(tree, exp.Query)  # noqa: S101 - said above
-    return tree
+    return tree, nodes
 
 
 def parse_expression(text: str) -> exp.Expr:
@@ -67,12 +74,13 @@ def parse_expression(text: str) -> exp.Expr:
         raise SqlProblems(
             SqlProblem("forbidden-sql", "one expression is allowed", start, length, help="remove the rest")
         )
-    problems = list(_forbidden(tree, text))
-    if not problems and (tree.find(exp.Query, exp.Table) or isinstance(tree, exp.Alias)):
+    nodes = Nodes(tree)
+    problems = list(_forbidden(nodes, text))
+    if not problems and (nodes.of(exp.Query, exp.Table) or isinstance(tree, exp.Alias)):
         problems.append(
             SqlProblem("forbidden-sql", "an expression may not hold a query or an alias", 0, len(text.rstrip()))
         )
-    if not problems and tree.find(exp.AggFunc, exp.Window, exp.Star):
+    if not problems and nodes.of(exp.AggFunc, exp.Window, exp.Star):
         problems.append(
             SqlProblem(
                 "forbidden-sql",
@@ -95,9 +103,12 @@ def not_understood(error: BaseException) -> SqlProblem:
     )
 
 
-def _forbidden(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
-    yield from unsteady(tree, text)
-    for node in tree.walk():
+_SUSPICIOUS = (*WRITES, exp.Placeholder, exp.Parameter, exp.SessionParameter, exp.Table, exp.Func)
+
+
+def _forbidden(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
+    yield from unsteady(nodes, text)
+    for node in nodes.of(*_SUSPICIOUS):
         if isinstance(node, WRITES):
             word = _keyword(node)
             at = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)

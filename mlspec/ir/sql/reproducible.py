@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, named, place
 
 _CLOCK = (
@@ -38,9 +39,9 @@ def clock(node: exp.Func, known: set[str]) -> bool:
     return isinstance(node, _CLOCK) or bool(known & _CLOCK_NAMES) or alone
 
 
-def unsteady(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
+def unsteady(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
     """What gives another answer each time and is no function: words that mean the present, and samples."""
-    for node in tree.find_all(exp.Cast, exp.TableSample):
+    for node in nodes.of(exp.Cast, exp.TableSample):
         if isinstance(node, exp.TableSample):
             yield SqlProblem("not-reproducible", "a sample holds other rows each time", *_word(text, "TABLESAMPLE", "SAMPLE"),
                              help="take rows by a hash of their keys; a dataset has `sample:`")  # fmt: skip
@@ -62,9 +63,9 @@ def present(word: str, at: tuple[int, int]) -> SqlProblem:
                       help="use the event time of the row, or a variable")  # fmt: skip
 
 
-def unordered(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
+def unordered(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
     """Where the answer depends on an order of rows that nothing determines."""
-    for node in tree.walk():
+    for node in nodes.of(exp.Query, exp.Window, exp.Func):
         if isinstance(node, exp.Query):
             yield from _cut(node, text)
         elif isinstance(node, exp.Window) and not node.args.get("order"):
@@ -76,9 +77,9 @@ def unordered(tree: exp.Expr, text: str) -> Iterator[SqlProblem]:
                                 "add `ORDER BY` inside it; where all rows have one value, `MIN` says so")  # fmt: skip
 
 
-def order_counts(tree: exp.Expr) -> bool:
+def order_counts(nodes: Nodes) -> bool:
     """Whether an order asked for in a part of a query could be seen in its answer."""
-    return any(True for _ in unordered(tree, ""))
+    return any(True for _ in unordered(nodes, ""))
 
 
 def _cut(node: exp.Query, text: str) -> Iterator[SqlProblem]:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.ir.sql.canon import Opaque, Reading, canonical, conjuncts, operands
+from mlspec.ir.sql.nodes import Nodes, inside
 
 Name = tuple[str, str]
 """A table, by its alias, and a column of it."""
@@ -17,13 +18,28 @@ _SETS = re.compile(r"(unnest|explode|_to_table|generate_subscripts|json_each|jso
 _GROUPINGS = ("cube", "rollup", "grouping_sets", "totals", "all")
 
 
+@dataclass(frozen=True)
+class Makers:
+    """Which nodes of a query may make one row of many, and which several rows of one, by their identities."""
+
+    one: frozenset[int]
+    several: frozenset[int]
+
+    @classmethod
+    def of(cls, nodes: Nodes) -> "Makers":
+        """Those of a query."""
+        return cls(nodes.holding(exp.AggFunc, exp.Window), nodes.holding(exp.UDTF, exp.Anonymous))
+
+
 def named_sources(select: exp.Expr) -> list[exp.Expr]:
     """What stands in FROM and in the joins, in order."""
     start = select.args.get("from_") or select.args.get("from")
     return ([start.this] if start else []) + [j.this for j in select.args.get("joins") or []]
 
 
-def row_words(select: exp.Select, texts: Mapping[str, str], reading: Reading, *, ordered: bool) -> Iterator[Any]:
+def row_words(
+    select: exp.Select, texts: Mapping[str, str], reading: Reading, makers: Makers, *, ordered: bool
+) -> Iterator[Any]:
     """What makes the rows of a select besides what it reads and its conditions; nothing if it only computes.
 
     `texts` are its columns. An order counts where it decides which rows there are, or if the query is `ordered`.
@@ -34,9 +50,11 @@ def row_words(select: exp.Select, texts: Mapping[str, str], reading: Reading, *,
     for key in ("having", "qualify"):
         if part := select.args.get(key):
             yield [key, *conjuncts(part.this.unnest(), reading)]
-    if group is None and (select.args.get("having") or any(_aggregates(p) for p in select.selects)):
+    if group is None and (
+        select.args.get("having") or any(id(p) in makers.one and _aggregates(p) for p in select.selects)
+    ):
         yield ["one row"]
-    if made := sorted(texts[p.alias_or_name] for p in select.selects if makes_rows(p)):
+    if made := sorted(texts[p.alias_or_name] for p in select.selects if id(p) in makers.several and makes_rows(p)):
         yield ["unnested", *made]
     distinct, order = select.args.get("distinct"), select.args.get("order")
     on = distinct.args.get("on") if distinct else None
@@ -84,7 +102,7 @@ def makes_rows(projection: exp.Expr) -> bool:
     """Whether it makes several rows of one, as UNNEST does."""
     return any(
         isinstance(node, exp.UDTF) or (isinstance(node, exp.Anonymous) and _SETS.search(str(node.this)))
-        for node in projection.walk()
+        for node in inside(projection)
     )
 
 

@@ -14,8 +14,9 @@ from sqlglot.optimizer.scope import Scope
 from mlspec.base.digest import digest
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.sql.canon import Leaf, Opaque, Reading, canonical, conjuncts, named
+from mlspec.ir.sql.nodes import Nodes, inside
 from mlspec.ir.sql.reproducible import order_counts
-from mlspec.ir.sql.selects import Name, instead, joined_by, makes_rows, named_sources, row_words
+from mlspec.ir.sql.selects import Makers, Name, instead, joined_by, makes_rows, named_sources, row_words
 
 Tables = Mapping[str, tuple[str, Relation]]
 """From the name of a table in a query to its address and relation."""
@@ -45,13 +46,13 @@ class Shape:
     unknown: bool = False
 
 
-def shape(scope: Scope, tables: Tables) -> Shape:
-    """The shape of a qualified query.
+def shape(scope: Scope, nodes: Nodes, tables: Tables) -> Shape:
+    """The shape of a qualified query, of which these are the nodes.
 
     What cannot be tied to a column is never dropped: the query is then digested whole, and `unknown` says so.
     """
     try:
-        return _Shapes(tables, order_counts(scope.expression)).of(scope)
+        return _Shapes(tables, order_counts(nodes), Makers.of(nodes)).of(scope)
     except (Opaque, RecursionError):
         return _whole(scope, tables)
 
@@ -77,6 +78,7 @@ class _Shapes:
     tables: Tables
     ordered: bool
     """Whether an order that is asked for below could be seen above: there is a `LIST` without `ORDER BY` somewhere."""
+    makers: Makers
     known: dict[int, Shape] = field(default_factory=dict)
     begun: set[int] = field(default_factory=set)
 
@@ -111,7 +113,7 @@ class _Shapes:
         seen, reading = self._sources(scope, flat, outer)
         flat.conditions.update(conjuncts(_condition(select.args.get("where")), reading))
         texts = {p.alias_or_name: canonical(p.unalias(), reading) for p in select.selects}
-        words = list(row_words(select, texts, reading, ordered=self.ordered))
+        words = list(row_words(select, texts, reading, self.makers, ordered=self.ordered))
         same = len(flat.sources) == 1 and not flat.conditions and not words and isinstance(flat.sources[0], str)
         rows = flat.sources[0] if same else digest("select", flat.sources, sorted(flat.conditions), words)
         columns = {n: t[2:] if same and _is_leaf(t) else digest(t, rows) for n, t in texts.items()}
@@ -181,7 +183,8 @@ class _Shapes:
             return False
         if any(_how(j) not in _PLAIN for j in select.args.get("joins") or []):
             return False
-        return not any(p.find(exp.AggFunc, exp.Window) or makes_rows(p) for p in select.selects)
+        one, several = self.makers.one, self.makers.several
+        return not any(id(p) in one or (id(p) in several and makes_rows(p)) for p in select.selects)
 
     def _source(self, scope: Scope, name: str) -> Shape:
         source = scope.sources.get(name)
@@ -194,11 +197,12 @@ class _Shapes:
         return table_shape(*self.tables[source.name])
 
     def _origins(self, projection: exp.Expr, seen: Mapping[str, _Seen], scope: Scope) -> frozenset[Origin]:
-        own = {
-            o for c in projection.find_all(exp.Column) if c.table in seen for o in seen[c.table].origins.get(c.name, ())
-        }
-        for query in projection.find_all(exp.Select, exp.SetOperation):
-            own |= {o for found in self.of(_scope_of(scope, query)).origins.values() for o in found}
+        own: set[Origin] = set()
+        for node in inside(projection):
+            if isinstance(node, exp.Column) and node.table in seen:
+                own.update(seen[node.table].origins.get(node.name, ()))
+            elif isinstance(node, exp.Select | exp.SetOperation):
+                own.update(o for found in self.of(_scope_of(scope, node)).origins.values() for o in found)
         return frozenset(own)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.diag import known_names
 from mlspec.ir.columntype import INTEGERS, NUMBERS, TIMES, ColumnType
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql
+from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, place
 from mlspec.ir.sql.reproducible import present, spoken
 
@@ -49,10 +50,10 @@ class _Sight:
         return {**(self.above.every() if self.above else {}), **self.tables}
 
 
-def columns_of(tree: exp.Query, tables: Tables) -> Iterator[SqlProblem]:
+def columns_of(scopes: Iterable[Scope], tables: Tables) -> Iterator[SqlProblem]:
     """Columns that no table in sight has, or that several have."""
     found: dict[SqlProblem, None] = {}
-    for scope in traverse_scope(tree):
+    for scope in scopes:
         select = scope.expression
         if not isinstance(select, exp.Select):
             continue
@@ -131,12 +132,13 @@ def _offered(source: object, tables: Tables) -> list[str] | None:
     return None
 
 
-def unnamed(tree: exp.Query) -> Iterator[SqlProblem]:
+def unnamed(tree: exp.Query, nodes: Nodes) -> Iterator[SqlProblem]:
     """Output columns without a name, as written: `count(*)` needs `AS`."""
     if not tree.selects:
         yield SqlProblem("invalid-sql", "the query selects no column", help="name the columns after SELECT")
+    several = nodes.holding(exp.Columns)
     for position, projection in enumerate(tree.selects, 1):
-        expands = projection.is_star or projection.find(exp.Columns)
+        expands = projection.is_star or id(projection) in several
         if not expands and (isinstance(projection, exp.Literal) or not projection.output_name):
             text = projection.sql(DIALECT, comments=False)
             shown = text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
@@ -163,21 +165,21 @@ def names(tree: exp.Query) -> Iterator[SqlProblem]:
         seen.add(name)
 
 
-def types(tree: exp.Expr) -> Iterator[SqlProblem]:
+def types(nodes: Nodes) -> Iterator[SqlProblem]:
     """Values of types that do not go together: compared, stacked by UNION, or averaged."""
-    yield from _comparisons(tree)
-    yield from _mixtures(tree)
-    for node in tree.find_all(*_OF_NUMBERS):
+    yield from _comparisons(nodes)
+    yield from _mixtures(nodes)
+    for node in nodes.of(*_OF_NUMBERS):
         kind = from_sql(node.this.type)
         if kind is not None and not kind.numeric and kind.name != "boolean":
             shown = node.this.sql(DIALECT).replace('"', "")
             yield SqlProblem("wrong-type", f"`{node.key}` needs a number, `{shown}` is `{kind}`", *place(node))
-    for union in tree.find_all(exp.SetOperation):
+    for union in nodes.of(exp.SetOperation):
         yield from _stacked(union)
 
 
-def _comparisons(tree: exp.Expr) -> Iterator[SqlProblem]:
-    for node in tree.find_all(*_COMPARED, exp.In, exp.Between):
+def _comparisons(nodes: Nodes) -> Iterator[SqlProblem]:
+    for node in nodes.of(*_COMPARED, exp.In, exp.Between):
         left = from_sql(node.this.type)
         for other in _others(node):
             right = from_sql(other.type)
@@ -194,9 +196,9 @@ def _comparisons(tree: exp.Expr) -> Iterator[SqlProblem]:
                 break
 
 
-def _mixtures(tree: exp.Expr) -> Iterator[SqlProblem]:
+def _mixtures(nodes: Nodes) -> Iterator[SqlProblem]:
     """A time with a zone and one without, where one of them is chosen, or one is taken from the other."""
-    for node in tree.find_all(*_CHOSEN, exp.Case, exp.If, exp.Sub, exp.DateDiff, exp.TimestampDiff):
+    for node in nodes.of(*_CHOSEN, exp.Case, exp.If, exp.Sub, exp.DateDiff, exp.TimestampDiff):
         if isinstance(node, exp.Case):
             parts = [*(i.args.get("true") for i in node.args["ifs"]), node.args.get("default")]
         elif isinstance(node, exp.If):
