@@ -48,7 +48,7 @@ class Restoring(Environments):
         runs = self.history()
         target = _target(runs, number)
         state, _ = self.recorded()
-        then = replace(self.compiled, desired=self.applied_after(target), ids={})
+        then = replace(self.compiled, desired=self.applied_after(target), ids={}, ignored=())
         refuse_unsupported(then, self.backends)
         asked = selection(then, state, select, exclude)
         wish = Wish(asked.select, asked.exclude, refactoring=Refactoring(_moves_back(runs, target, then.desired)))

@@ -27,6 +27,7 @@ from mlspec.compile.project import Compiled, compile_project
 from mlspec.compile.request import Request
 from mlspec.documents.project import PRIVATE, find_root
 from mlspec.drifting import Drifting
+from mlspec.ignoring import ignores, kept_back, told
 from mlspec.importing import refuse_imports
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
@@ -106,9 +107,15 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
         """The project, compiled once."""
         whole = partial(compile_project, self.root, KINDS, self._asked, self._variables, self._outside)
         if self._cache is None or self.tolerant:
-            return whole()
-        request = Request(self._cache, self.root, KINDS, self._asked, self._variables, self._outside, whole)
-        return compile_again(request)
+            made = whole()
+        else:
+            request = Request(self._cache, self.root, KINDS, self._asked, self._variables, self._outside, whole)
+            made = compile_again(request)
+        if not ignores(made):
+            return made
+        self._open(made.gathered)
+        kept = kept_back(made, self.recorded()[0])
+        return replace(whole(kept=kept), ignored=told(kept)) if kept else made
 
     @property
     def environment(self) -> str:
@@ -175,6 +182,7 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
         """The plan that leads to what was compiled, or to what stands in its place; judged by the policies."""
         looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
         plan = make_plan(compiled.desired, state, looked or Reality(), wish)
+        plan = replace(plan, notes=(*plan.notes, *compiled.ignored))
         if not allow_breaking:
             refuse_breaking(plan)
         self.backends.rest()

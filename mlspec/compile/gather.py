@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from mlspec.base.address import Address
@@ -12,14 +13,17 @@ from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
 from mlspec.documents.document import Document
+from mlspec.documents.document import Path as FieldPath
 from mlspec.documents.each import each
-from mlspec.documents.overlay import Values, overlay, substitute
+from mlspec.documents.overlay import Values, overlay, put_back, substitute
 from mlspec.documents.project import PROJECT_FILE, Files, read_tree
 from mlspec.language.bind import Bound, bind
 from mlspec.language.spec import Spec
 from mlspec.language.sql import Bindings
 
 PROJECT = "project"
+Kept = Mapping[str, Mapping[FieldPath, Any]]
+"""From addresses to paths of fields to the values that they have; None where there is nothing."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -54,10 +58,13 @@ def read_head(
     return Head(head, name, Values(name, {**declared, **variables}, env))
 
 
-def prepared_of(document: Document, head: Head, report: Report) -> tuple[Document, ...]:
-    """The documents that one stands for, over the defaults, under the overrides; none where it is broken."""
+def prepared_of(
+    document: Document, head: Head, report: Report, kept: Kept = MappingProxyType({})
+) -> tuple[Document, ...]:
+    """The documents that one stands for, over the defaults, under the overrides and what is `kept`; none where it is broken."""
     made = (document,) if document is head.document else each(document, report)
-    return tuple(_prepare(one, head.document, head.name) for one in made)
+    prepared = (_prepare(one, head.document, head.name) for one in made)
+    return tuple(put_back(one, kept[said_name(one)]) if said_name(one) in kept else one for one in prepared)
 
 
 def bind_one(document: Document, kinds: Registry[Spec], files: Files, head: Head, report: Report) -> Bound | None:
@@ -68,9 +75,13 @@ def bind_one(document: Document, kinds: Registry[Spec], files: Files, head: Head
 
 
 def gather(
-    root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report
-) -> Gathered:
-    """Read and bind everything below the root. Raises Problems, if the project itself cannot be read."""
+    root: Path, kinds: Registry[Spec], environment: str | None, variables: Mapping[str, Any], report: Report,
+    kept: Kept = MappingProxyType({}),
+) -> Gathered:  # fmt: skip
+    """Read and bind everything below the root. Raises Problems, if the project itself cannot be read.
+
+    `kept` are values that fields have whatever the files say.
+    """
     documents = read_tree(root, report)
     unreadable = report.failed
     head = next((d for d in documents if d.file == PROJECT_FILE), None)
@@ -79,7 +90,7 @@ def gather(
         raise problem("no-project", f"`{PROJECT_FILE}` holds no document", help="`mlspec init` writes one")
     files = Files(root)
     top = read_head(head, environment, variables, dict(os.environ), report)
-    made = [prepared_of(d, top, report) for d in documents]
+    made = [prepared_of(d, top, report, kept) for d in documents]
     prepared = [one for group in made for one in group]
     overrides_used(top, {said_name(d) for d in prepared}, report)
     found: dict[Address, Bound] = {}

@@ -16,6 +16,7 @@ from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, Resource, defined
 from mlspec.ir.sql.problem import SqlProblem
+from mlspec.language.ignoring import ignored
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Spec, costs, words
 
@@ -177,6 +178,7 @@ class Lowering:
         found: list[Diagnostic] = []
         try:
             found.extend(spec.check(scope))
+            found.extend(ignored(spec, scope, self.graph.bound[address].document.data))
             if not any(d.severity is Severity.ERROR for d in found):
                 for part, body in spec.lower(scope):
                     self._put(address, self._resource(spec, part, body))

@@ -13,6 +13,7 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
+    from mlspec.compile.gather import Kept
     from mlspec.compile.resolve import Graph
     from mlspec.documents.document import Path as FieldPath
     from mlspec.language.spec import Spec
@@ -28,6 +29,8 @@ class Compiled:
     warnings: tuple[Diagnostic, ...]
     ids: Mapping[Address, str] = field(default_factory=dict)
     """Of each resource what tells its body from all others, where something is kept from one run to the next."""
+    ignored: tuple[str, ...] = ()
+    """What the files say and `ignore_changes` keeps from being done, in words."""
 
     @property
     def graph(self) -> "Graph":
@@ -54,8 +57,9 @@ def compile_project(
     environment: str | None,
     variables: Mapping[str, Any],
     outside: Callable[[Gathered, str, Scan], Seen],
+    kept: "Kept | None" = None,
 ) -> Compiled:
-    """Compile everything below the root; `outside` looks at what a source reads, by its address.
+    """Compile everything below the root; `outside` looks at what a source reads, by its address; `kept` are values of fields.
 
     Raises Problems with all that is wrong, phase by phase.
     """
@@ -64,7 +68,7 @@ def compile_project(
     from mlspec.compile.resolve import resolve  # noqa: PLC0415 - start-up time
 
     report = Report()
-    gathered = gather(root, kinds, environment, variables, report)
+    gathered = gather(root, kinds, environment, variables, report, kept or {})
     graph = resolve(gathered.bound, gathered.broken, report)
     lowered = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
     report.close()

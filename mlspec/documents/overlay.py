@@ -46,6 +46,25 @@ def _merge(
     return merged, laid
 
 
+def put_back(document: Document, values: Mapping[Path, Any]) -> Document:
+    """A document in which these paths hold these values, as a whole; None removes what is there. Their places stay."""
+    data = document.data
+    for path, value in values.items():
+        data = _put(data, path, value)
+    return replace(document, data=data)
+
+
+def _put(data: Any, path: Path, value: Any) -> dict[str, Any]:
+    held = dict(data) if isinstance(data, Mapping) else {}
+    key = str(path[0])
+    new = _put(held.get(key), path[1:], value) if path[1:] else value
+    if new is None or (path[1:] and not new and value is None):
+        held.pop(key, None)
+    else:
+        held[key] = new
+    return held
+
+
 def substitute(document: Document, values: Values, report: Report) -> Document:
     """Put values in the place of `${vars.x}` and `${env.X}`; a scalar that is nothing else takes the value's type."""
 

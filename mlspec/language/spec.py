@@ -106,6 +106,8 @@ class Spec(Part):
     tags: Annotated[tuple[str, ...], OnChange.METADATA] = ()
     labels: Annotated[dict[str, str], OnChange.METADATA] = {}
     protect: Annotated[Bool, OnChange.METADATA] = False
+    ignore_changes: Annotated[tuple[str, ...], OnChange.METADATA] = ()
+    """Fields, `replicas` or `resources.cpu`, of which what was applied first stays, whatever the files say later."""
 
     @classmethod
     def kind_name(cls) -> str:
