@@ -169,7 +169,7 @@ def answer(root: Path, *, cache: bool, environment=None, variables=None):
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
