@@ -85,6 +85,9 @@ class Keeping(Bookkeeping):
     def backfill(self, address: str, *, first: str = "", end: str = "", at_once: int = 30, dry_run: bool = False,
                  lock_timeout: float = 0.0, on_event: Callable[[Event], None]) -> Brought:  # fmt: skip
         """Build the partitions of a table anew, those between two times if any are given."""
+        if first and end and (moment(first) or 0) >= (moment(end) or 0):
+            message = f"there is nothing between `{first}` and `{end}`"
+            raise problem("invalid-instant", message, help="the first time comes before the last")
         wanted = Wanted(moment(first), moment(end), anew=True, at_once=at_once)
         chosen = (self.partitioned(address),)
         if dry_run:

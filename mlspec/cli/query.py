@@ -68,6 +68,14 @@ def run(args: argparse.Namespace) -> int:
     keys = dict(args.key)
     if len(keys) < len(args.key):
         raise problem("repeated-key", "a key is given twice", help="one `--key name=value` for each entity key")
+    from mlspec.questions import is_select  # noqa: PLC0415 - start-up time
+
+    if args.spine_sql and not is_select(args.spine_sql):
+        raise problem(
+            "forbidden-sql",
+            "`--spine-sql` takes one SELECT over what was applied",
+            help="a file of rows goes with `--spine`",
+        )
     if args.spine or args.spine_sql:
         return _for_spine(args)
     if args.features or args.output:

@@ -215,8 +215,12 @@ def _keys(choice: Choice, types: Types) -> Iterator[Diagnostic]:
 
 def _times(choice: Choice, types: Types, at: str, default: str) -> Iterator[Diagnostic]:
     moments = [(view, c) for view, other, c in choice.moments() if (other or default) == at]
+    if at not in types and at[:1].isdigit():
+        help_ = "write `2013-06-01T12:00:00Z`, or the name of a column of the spine"
+        yield Diagnostic("invalid-instant", f"`{at}` is not a time", help=help_)
+        return
     if at not in types:
-        help_ = f"say which column it is, or one time for all rows; the spine has {', '.join(f'`{n}`' for n in types)}"
+        help_ = f"`--at` says which column it is, or one time for all rows; the spine has {', '.join(f'`{n}`' for n in types)}"
         yield Diagnostic("unknown-column", f"the spine has no column `{at}`, the time at which a row asks", help=help_)
         return
     asked = types[at]

@@ -38,6 +38,17 @@ def looks_ahead(tree: exp.Expr, nodes: Nodes, timed: Timed) -> Iterator[SqlProbl
                              help=f"group by a time as well, or make it an aggregation of a window; {_HELP}")  # fmt: skip
 
 
+def is_earlier(node: exp.Expr) -> bool:
+    """Whether a time is made of an earlier moment than what it reads: something is taken away from it, or it is cut."""
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    if isinstance(node, exp.Add | exp.DateAdd | exp.TimestampAdd):
+        return False
+    if isinstance(node, exp.Sub | exp.DateSub | exp.TimestampSub):
+        return not isinstance(node.expression, exp.Neg)
+    return isinstance(node, exp.DateTrunc | exp.TimestampTrunc)
+
+
 def _own(select: exp.Select, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
     """The nodes of a kind in a SELECT itself, not in one inside it; aggregates only outside windows."""
     for part in (*select.selects, select.args.get("having"), select.args.get("qualify")):

@@ -59,7 +59,7 @@ def parsed(text: str) -> tuple[exp.Query, Nodes]:
 def parse_expression(text: str) -> exp.Expr:
     """The tree of one expression over the columns of one relation. Raises SqlProblems."""
     try:
-        trees = sqlglot.parse(text, dialect=DIALECT)
+        trees = _after_a_word(text) or sqlglot.parse(text, dialect=DIALECT)
     except ParseError as error:
         raise SqlProblems(_hidden_write(text) or _syntax(error, text)) from None
     except TokenError:
@@ -91,6 +91,35 @@ def parse_expression(text: str) -> exp.Expr:
         )
     refuse(*problems)
     return tree
+
+
+_WORDS = frozenset(
+    """
+    load set show call copy comment update delete insert merge attach detach pragma install grant revoke explain drop create
+    alter analyze use describe cache uncache begin commit rollback export import truncate kill refresh execute
+    """.split()
+)
+"""Words that begin a statement, and may be the name of a column all the same."""
+
+
+def _after_a_word(text: str) -> list[exp.Expr | None] | None:
+    """The expression that begins with a column named like a statement: `load > 1`; nothing where it does not, or is none."""
+    first = re.match(
+        r"\s*([A-Za-z_]\w*)\s*([^\s\w(.'\"].*|(?:is|in|like|between|and|or|not)\b.*)?\Z",
+        text,
+        re.IGNORECASE | re.DOTALL,
+    )
+    if first is None or first[1].lower() not in _WORDS or ";" in text:
+        return None
+    begin, end = first.span(1)
+    try:
+        found = sqlglot.parse(f'{text[:begin]}"{first[1].lower()}"{text[end:]}', dialect=DIALECT)
+    except (ParseError, TokenError):
+        return None
+    for node in (n for tree in found if tree is not None for n in tree.walk() if "start" in n.meta):
+        node.meta["start"] -= 2 if node.meta["start"] > begin else 0  # the quotes are not the author's
+        node.meta["end"] -= 2
+    return list(found)
 
 
 def not_understood(error: BaseException) -> SqlProblem:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
-from mlspec.ir.relation import Boundary, Column, Origin
+from mlspec.ir.relation import Boundary, Column, Origin, Relation
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._views.knowledge import in_advance, says_when_known, spec_of
@@ -114,17 +114,15 @@ class Leaks:
             (c for c in self.analysis.columns if c.name == self.time and c.name in _plain(self.analysis.query)), None
         )
         relation = self.scope.relation(Address.parse(address))
-        if asked is None or len(asked.origins) != 1 or relation.timing.available_time:
+        times = (relation.timing.event_time, relation.timing.available_time)
+        if asked is None or len(asked.origins) != 1 or (spec.sql is None and times[1]):
             return
         for near in relation.reads:
             timing = self.scope.relation(Address.parse(near)).timing
             if not timing.event_time or timing.available_time not in {"", timing.event_time}:
                 continue
             happened = Origin(near, timing.event_time)
-            column = relation.column(relation.timing.event_time)
-            moved = spec.sql is not None and (
-                column is None or column.origins != (happened,) or column.name not in _plain(relation.query)
-            )
+            moved = spec.sql is not None and not all(_as_it_was(relation, time, happened) for time in times if time)
             if not moved and self._all(asked.origins) & self._all([happened]):
                 yield near
 
@@ -158,6 +156,12 @@ class Leaks:
             column = relation.column(origin.column)
             self._roots[origin] = self._all(column.origins if column else ()) | {origin}
         return self._roots[origin]
+
+
+def _as_it_was(relation: Relation, time: str, happened: Origin) -> bool:
+    """Whether a time of a query is nothing but that time of what it reads."""
+    column = relation.column(time)
+    return column is not None and column.origins == (happened,) and time in _plain(relation.query)
 
 
 def _plain(query: str) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Feature views of `latest` values, of `sql`, and computed `on_request`."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,18 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
+from mlspec.ir.sql.ahead import is_earlier
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, table
+from mlspec.ir.sql.parse import parse
 from mlspec.kinds._views.frame import Frame, check_keys, read_source
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time, no_history
 from mlspec.kinds._views.parts import OnRequest
 from mlspec.language.sql import Sql
+
+_CUT = re.compile(r"-|trunc|_sub\b|::\s*date\b|\bdate\b", re.IGNORECASE)
+"""What a time that is made earlier has in its words: most are not, and need not be parsed again."""
 
 
 def latest(frame: Frame, features: Mapping[str, str]) -> Relation:
@@ -103,7 +109,7 @@ def selected(frame: Frame, sql: Sql, times: Mapping[str, str]) -> Relation:
         problems.extend(no_history(frame.scope, found.reads, frame.name, "sql"))
     if problems:
         raise Problems(problems)
-    _warn_ahead(frame, found, sql, times["event_time"])
+    _warn_ahead(frame, found, sql, times)
     keys = tuple(frame.keys)
     timing = Timing(
         times["event_time"],
@@ -137,13 +143,38 @@ def _moments(frame: Frame, columns: Mapping[str, Column], times: Mapping[str, st
                                 "available_time", help="one has a time zone and the other has none: declare `timezone` on the source, or cast")  # fmt: skip
 
 
-def _warn_ahead(frame: Frame, found: Analysis, sql: Sql, event_time: str) -> None:
+def _warn_early(frame: Frame, found: Analysis, times: Mapping[str, str]) -> None:
+    """A time that is made earlier than the one that was read says that rows are known before they happened."""
+    field = "available_time" if times["available_time"] else "event_time"
+    column = next((c for c in found.columns if c.name == times[field]), None)
+    if (
+        column is None
+        or not _CUT.search(column.words)
+        or not is_earlier(parse(f"SELECT {column.words}").selects[0].unalias())
+    ):
+        return
+    read = [o for o in column.origins if o.column in _times_of(frame, o.address)]
+    if read:
+        message = f"`{column.name}` of `{frame.name}` is earlier than `{read[0].address}.{read[0].column}`, so its rows count as known before they happened"
+        help_ = (
+            "name a time at which they are known: a day is known at its end, `date_trunc('day', t) + INTERVAL 1 DAY`"
+        )
+        frame.scope.warnings.append(frame.scope.warning("known-too-early", message, field, help=help_))
+
+
+def _times_of(frame: Frame, address: str) -> set[str]:
+    timing = frame.scope.relation(Address.parse(address)).timing
+    return {t for t in (timing.event_time, timing.available_time) if t}
+
+
+def _warn_ahead(frame: Frame, found: Analysis, sql: Sql, times: Mapping[str, str]) -> None:
     """SQL may look at later rows only where those are known in advance."""
     if frame.known_in_advance or (found.reads and all(in_advance(frame.scope, a) for a in found.reads)):
         return
     frame.scope.warn(found.ahead, sql, "sql")
+    _warn_early(frame, found, times)
     timed = [a for a in found.reads if frame.scope.relation(Address.parse(a)).timing.event_time]
-    if timed and not event_time and not found.ahead:
+    if timed and not times["event_time"] and not found.ahead:
         message = f"`{frame.name}` has no `event_time`, so its rows answer at all times, also before those of `{timed[0]}` happened"
         help_ = "add `event_time:`; if these rows are known in advance, say `known_in_advance: true`"
         frame.scope.warnings.append(frame.scope.warning("looks-ahead", message, "sql", help=help_))
