@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 
+from mlspec.backends.engines._duckdb.functions import not_there
 from mlspec.backends.engines._duckdb.line import DuckLine
 from mlspec.backends.engines._duckdb.turn import Turn
 from mlspec.backends.engines._warehouse.explained import explained
@@ -20,6 +21,7 @@ from mlspec.backends.outside.explain import explain
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT
@@ -68,6 +70,9 @@ class DuckDB(Warehouse):
         self._held = _HELD.setdefault(self.path, _Held())
         self.lock = self._held.lock
         self._turn = Turn(self.path, settings.path)
+
+    def refused(self, body: Relation | Check) -> tuple[tuple[str, str], ...]:
+        return (*super().refused(body), *not_there(body, self.traits))
 
     # -- connection ----------------------------------------------------------------------------------------------------
 
