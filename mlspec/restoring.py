@@ -59,7 +59,8 @@ class Restoring(Environments):
         if wrong:
             raise Problems(wrong)
         notes = (*planned.plan.notes, *_untellable(runs, target, then.desired))
-        return replace(planned, plan=replace(planned.plan, back_to=target, notes=notes))
+        changes = tuple(replace(c, reason="not_then") if c.action is Action.DELETE else c for c in planned.plan.changes)
+        return replace(planned, plan=replace(planned.plan, back_to=target, notes=notes, changes=changes))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,10 @@ def run(args: argparse.Namespace) -> int:
     elif args.address:
         screen.show(one(found, screen.look))
     else:
-        screen.show(listing(found, screen.look, "The project defines nothing yet."))
+        nothing = (
+            "Nothing of the project is selected." if args.select or args.exclude else "The project defines nothing yet."
+        )
+        screen.show(listing(found, screen.look, nothing))
     return 0
 
 

@@ -57,10 +57,30 @@ def _problems(error: SqlProblems) -> Problems:
     return Problems(Diagnostic(p.code, p.message, None, p.label, p.help) for p in error.problems)
 
 
+_ASKED_ONLY = frozenset({"feature_set", "feature_view"})
+"""Kinds that answer rows of one's own; of a view that is computed on request there are none but those."""
+
+
 def relation_address(compiled: Compiled, what: str) -> Address:
     """The relation that a name or an address means. Raises Problems."""
     relations = {str(r.address): r.address for r in compiled.desired if isinstance(r.body, Relation)}
     relations |= {a.name: a for a in relations.values() if sum(b.name == a.name for b in relations.values()) == 1}
+    several = sorted(
+        str(r.address) for r in compiled.desired if isinstance(r.body, Relation) and r.address.name == what
+    )
+    if what not in relations and several:
+        raise problem(
+            "ambiguous-table",
+            f"`{what}` may be {' or '.join(f'`{a}`' for a in several)}",
+            help="say which: name its kind, too",
+        )
+    if what not in relations and any(
+        what in {str(a), a.name} for a in compiled.gathered.bound if a.kind in _ASKED_ONLY
+    ):
+        message = f"`{what}` has no rows of its own: it answers rows that ask"
+        raise problem(
+            "unknown-address", message, help=f"`mlspec query {what} --spine FILE`, or `--spine-sql SQL`, gives it some"
+        )
     if what not in relations:
         raise problem(
             "unknown-address", f"there are no rows called `{what}`", help=known_names(what, relations, "relation")

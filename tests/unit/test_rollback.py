@@ -76,6 +76,7 @@ def test_the_last_run_is_undone_by_pointing(root):
         ("feature_view.spend", "repoint"),
         ("feature_view.more", "delete"),
     ]
+    assert [c.reason for c in plan.changes] == ["changed", "not_then"]
     assert recorded(root) == before
     with Session(root) as session:
         assert [p.verb for p in session.history()] == ["apply", "apply", "rollback"]

@@ -25,6 +25,7 @@ DESTRUCTIVE = ("replace", "delete")
 
 _REASONS = {
     "removed": "no longer in the specs",
+    "not_then": "was not there then",
     "upstream_changed": "what it reads changed",
     "content_changed": "what its files hold changed",
     "metadata_changed": "descriptions only",
