@@ -62,6 +62,8 @@ def _dated(select: exp.Select) -> bool:
     """Whether each group stands at a time, or says when its last row happened."""
     group = select.args.get("group")
     keys = group.expressions if group else []
+    if group is not None and group.args.get("all"):  # by every column that is no aggregate
+        keys = [p.unalias() for p in select.selects if not p.find(exp.AggFunc)]
     wanted = {p.sql() for p in keys}
     by_name = [p for p in select.selects if p.unalias().sql() in wanted or p.alias_or_name in wanted]
     latest = [m for p in select.selects for m in p.find_all(exp.Max) if not m.find_ancestor(exp.Window)]
