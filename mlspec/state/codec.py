@@ -29,7 +29,7 @@ def encode(state: State) -> str:
         "records": {str(address): record_to_json(record) for address, record in state.records.items()},
     }
     try:
-        text = json.dumps(raw, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = json.dumps(raw, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise StateError(
@@ -67,7 +67,8 @@ def record_to_json(record: Record) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(Record) if f.name != "address"}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """What JSON has no form of by itself: mappings of other types, and addresses. Raises TypeError for anything else."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Address):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlspec.base.address import Address
-from mlspec.state.codec import FORMAT, StateError, record_from_json, record_to_json
+from mlspec.state.codec import FORMAT, StateError, plain, record_from_json, record_to_json
 from mlspec.state.model import Record, State
 
 
@@ -105,7 +105,7 @@ def encode_entry(entry: Entry) -> str:
     raw |= {n: v for n in ("lineage", "adopts", "begin", "end") if (v := getattr(entry, n))}
     raw["steps"] = [_step(s) for s in entry.steps]
     try:
-        return json.dumps(raw, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+        return json.dumps(raw, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise StateError(
             f"the state cannot be written as JSON: {error}",
@@ -119,14 +119,6 @@ def _step(step: Step) -> dict[str, Any]:
     names = ("action", "reason", "moved", "resource")
     raw |= {n: v for n in names if (v := getattr(step, n, None))}
     return raw | ({"record": record_to_json(step.record)} if isinstance(step, Put) else {})
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Address):
-        return str(value)
-    raise TypeError(f"`{type(value).__name__}` is not JSON")
 
 
 def decode_entry(text: str) -> Entry:

@@ -4,12 +4,13 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mlspec.backends.port import BackendError, Place
+from mlspec.backends.psql import driver, parameters
 from mlspec.backends.state_store import Kept, StateStore, Taken, Unreachable
 
 T = TypeVar("T")
@@ -136,7 +137,7 @@ class Postgres(StateStore):
 
     def _reached(self, ask: Callable[[Any], T]) -> T:
         """The answer of a server that is there. Raises Unreachable, BackendError."""
-        psycopg = _driver()
+        psycopg = driver("the state store `postgres`")
         try:
             if self._raw is None or self._raw.closed:
                 self._raw = psycopg.connect(
@@ -162,35 +163,12 @@ class Postgres(StateStore):
             raise BackendError(f"the state in PostgreSQL cannot be used: {said}", help_, "state-store") from None
 
     def _parameters(self, psycopg: Any) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(self.settings.dsn)
-        except psycopg.Error as error:
-            raise BackendError(f"`dsn` cannot be read: {str(error).strip()}", code="state-store") from None
-        if found.get("password"):
-            raise BackendError(
-                "`dsn` holds a password, so it is no secret",
-                "take it out, and change it: `password: {env: NAME}` names the variable that holds it",
-                "secret-literal",
-            )
-        settings = self.settings
-        said = {"host": settings.host, "port": settings.port, "dbname": settings.database, "user": settings.user}
-        password = _password(settings.password)
-        found |= {name: value for name, value in (said | {"password": password}).items() if value}
-        return {"options": "-c synchronous_commit=on -c client_encoding=UTF8", "tcp_user_timeout": 10_000} | found
+        said = parameters(psycopg, self.settings, "state store", "state-store")
+        return {"options": "-c synchronous_commit=on -c client_encoding=UTF8", "tcp_user_timeout": 10_000} | said
 
 
 class _NotYet(Exception):
     """The tables are not there."""
-
-
-def _driver() -> Any:
-    try:
-        import psycopg  # noqa: PLC0415 - of the extra `postgres`
-    except ImportError:
-        raise BackendError(
-            "the state store `postgres` needs psycopg", "pip install 'mlspec[postgres]'", "missing-package"
-        ) from None
-    return psycopg
 
 
 @contextmanager
@@ -208,24 +186,6 @@ def _watched(raw: Any, seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _password(reference: Mapping[str, str]) -> str:
-    """The value of the variable; none where the server asks for none, or a password file has it."""
-    if not reference:
-        return ""
-    name = reference.get("env", "")
-    if set(reference) != {"env"} or not isinstance(name, str) or not name:
-        raise BackendError(
-            "the password of the state store is a reference to a variable",
-            "write `password: {env: NAME}`",
-            "invalid-secret",
-        )
-    if name not in os.environ:
-        raise BackendError(
-            f"the variable `{name}`, the password of the state store, is not set", f"export `{name}`", "secret-missing"
-        )
-    return os.environ[name]
 
 
 def _quoted(name: str) -> str:

@@ -1,10 +1,9 @@
 """How a server is reached: what may be said in `mlspec.yaml`, where the password comes from, how a session is pinned."""
 
-import os
-from collections.abc import Mapping
 from typing import Any
 
 from mlspec.backends.port import BackendError
+from mlspec.backends.psql import driver, parameters
 
 _OLDEST = 140_000
 _PINNED = {
@@ -16,12 +15,12 @@ _PINNED = {
 
 def connect(settings: Any) -> Any:
     """A pinned connection. Raises BackendError."""
-    psycopg = _driver()
+    psycopg = driver("the engine `postgres`")
     from psycopg.types.string import TextLoader  # noqa: PLC0415 - as the driver
 
     try:
         raw = psycopg.connect(
-            **_parameters(psycopg, settings),
+            **parameters(psycopg, settings, "warehouse", "engine-failed"),
             autocommit=True,
             prepare_threshold=None,
             connect_timeout=settings.connect_timeout,
@@ -49,46 +48,3 @@ def connect(settings: Any) -> Any:
             f"the database is in {encoding}, not in UTF8", "make one with `ENCODING UTF8`", "engine-failed"
         )
     return raw
-
-
-def _driver() -> Any:
-    try:
-        import psycopg  # noqa: PLC0415 - only an environment with this engine needs it
-    except ImportError:
-        raise BackendError(
-            "the engine `postgres` needs psycopg", "pip install 'mlspec[postgres]'", "missing-package"
-        ) from None
-    return psycopg
-
-
-def _parameters(psycopg: Any, settings: Any) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(settings.dsn)
-    except psycopg.Error as error:
-        raise BackendError(f"`dsn` cannot be read: {str(error).strip()}", code="engine-failed") from None
-    if found.get("password"):
-        raise BackendError(
-            "`dsn` holds a password, so it is no secret",
-            "take it out, and change it: `password: {env: NAME}` names the variable that holds it",
-            "secret-literal",
-        )
-    said = {"host": settings.host, "port": settings.port, "dbname": settings.database, "user": settings.user}
-    found |= {name: value for name, value in said.items() if value}
-    password = _password(settings.password)
-    return found | ({"password": password} if password else {})
-
-
-def _password(reference: Mapping[str, str]) -> str:
-    """The value of the variable; none where the server asks for none, or a password file has it."""
-    if not reference:
-        return ""
-    name = reference.get("env", "")
-    if set(reference) != {"env"} or not isinstance(name, str) or not name:
-        raise BackendError(
-            "the password of the engine is a reference to a variable", "write `password: {env: NAME}`", "invalid-secret"
-        )
-    if name not in os.environ:
-        raise BackendError(
-            f"the variable `{name}`, the password of the warehouse, is not set", f"export `{name}`", "secret-missing"
-        )
-    return os.environ[name]
