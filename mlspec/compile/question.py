@@ -9,6 +9,7 @@ from sqlglot import exp
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
+from mlspec.compile.retrieval import choose
 from mlspec.ir.columntype import INTEGERS
 from mlspec.ir.relation import AsOf, Keep, Relation
 from mlspec.ir.sql.analyse import Analysis, analyse, expression
@@ -57,8 +58,13 @@ def _problems(error: SqlProblems) -> Problems:
     return Problems(Diagnostic(p.code, p.message, None, p.label, p.help) for p in error.problems)
 
 
-_ASKED_ONLY = frozenset({"feature_set", "feature_view"})
-"""Kinds that answer rows of one's own; of a view that is computed on request there are none but those."""
+def _answers(compiled: Compiled, what: str) -> bool:
+    """Whether it is something that answers rows of one's own."""
+    try:
+        choose(compiled, [what])
+    except Problems:
+        return False
+    return True
 
 
 def relation_address(compiled: Compiled, what: str) -> Address:
@@ -74,9 +80,7 @@ def relation_address(compiled: Compiled, what: str) -> Address:
             f"`{what}` may be {' or '.join(f'`{a}`' for a in several)}",
             help="say which: name its kind, too",
         )
-    if what not in relations and any(
-        what in {str(a), a.name} for a in compiled.gathered.bound if a.kind in _ASKED_ONLY
-    ):
+    if what not in relations and _answers(compiled, what):
         message = f"`{what}` has no rows of its own: it answers rows that ask"
         raise problem(
             "unknown-address", message, help=f"`mlspec query {what} --spine FILE`, or `--spine-sql SQL`, gives it some"

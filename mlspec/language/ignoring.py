@@ -1,7 +1,9 @@
 """The fields whose changes are not followed: whether they can be."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.language.scope import Scope
@@ -9,26 +11,45 @@ from mlspec.language.spec import Spec
 
 _NEVER = ("name", "ignore_changes", "protect", "owner")
 """Fields that say which thing it is, and how it is treated: these are always those of the files."""
-_UNRECORDED = frozenset({"project", "moved", "removed", "import", "policy"})
-"""Kinds of which nothing is recorded that could be kept."""
 
 
 def ignored(spec: Spec, scope: Scope, data: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """What of `ignore_changes` means nothing. `data` is the document, for where the field is written."""
+    """What of `ignore_changes` means nothing. `data` is the document as it was written."""
     if not spec.ignore_changes:
         return
-    known = [f.alias or n for n, f in type(spec).model_fields.items() if n not in _NEVER]
-    if spec.kind_name() in _UNRECORDED:
-        message = f"nothing is recorded of a {spec.kind_name()}, so there is nothing to keep"
+    if type(spec).lower is Spec.lower:
+        message = f"nothing is recorded of `{spec.address}`, so there is nothing to keep"
         yield scope.error("cannot-ignore", message, "ignore_changes", help="remove it")
         return
     for index, path in enumerate(spec.ignore_changes):
-        first = path.partition(".")[0]
         place = ("ignore_changes", index) if isinstance(data.get("ignore_changes"), list) else ("ignore_changes",)
-        if first in _NEVER:
-            yield scope.error(
-                "cannot-ignore", f"a change of `{first}` cannot be ignored", *place, help="remove it from the list"
-            )
-        elif first not in known or "" in path.split("."):
-            yield scope.error("cannot-ignore", f"`{spec.address}` has no field `{path}`", *place,
-                              help=known_names(first, known, "field"))  # fmt: skip
+        names = path.split(".")
+        if names[0] in _NEVER:
+            message = f"a change of `{names[0]}` cannot be ignored"
+            yield scope.error("cannot-ignore", message, *place, help="remove it from the list")
+        elif wrong := _unknown(type(spec), names, data):
+            message, help_ = wrong
+            yield scope.error("cannot-ignore", f"`{spec.address}` {message.format(path=path)}", *place, help=help_)
+
+
+def _unknown(model: type[BaseModel], names: list[str], data: Any) -> tuple[str, str] | None:
+    """Why a path leads nowhere, and what to do; names below a free mapping are anybody's."""
+    models: list[type[BaseModel]] = [model]
+    for name in names:
+        fields = {f.alias or n: f for m in models for n, f in m.model_fields.items()}
+        if not name or (models and name not in fields):
+            return "has no field `{path}`", known_names(name, [f for f in fields if f not in _NEVER], "field")
+        if isinstance(data, list | tuple):
+            return "has a list where `{path}` leads into it", "name the list: all of it stays as it was applied"
+        models = list(_models(fields[name].annotation)) if name in fields else []
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return None
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The parts that a field may be; none where any of what it may be has names of its own choice."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif getattr(annotation, "__origin__", None) is not dict:
+        for inner in get_args(annotation):
+            yield from _models(inner)

@@ -97,6 +97,7 @@ def test_what_is_new_is_as_the_files_say(tmp_path):
         (["replica"], "`deployment.live` has no field `replica`"),
         (["name"], "a change of `name` cannot be ignored"),
         (["replicas..min"], "`deployment.live` has no field `replicas..min`"),
+        (["resources.memry"], "`deployment.live` has no field `resources.memry`"),
     ],
 )
 def test_what_cannot_be_ignored_is_said_with_its_place(tmp_path, monkeypatch, capsys, fields, said):
