@@ -119,8 +119,9 @@ def _agreed(args: argparse.Namespace) -> bool:
     if args.auto_approve:
         return True
     if not can_answer():
+        maker = args.verb if hasattr(args, "out") else "plan"
         raise problem("not-approved", "nobody can be asked: the input is not a terminal",
-                      help="`--auto-approve` applies without asking; `mlspec plan -o FILE`, then `mlspec apply FILE`, applies what was reviewed")  # fmt: skip
+                      help=f"`--auto-approve` applies without asking; `mlspec {maker} -o FILE`, then `mlspec apply FILE`, applies what was reviewed")  # fmt: skip
     screen = progress(args.no_color)
     verb = "Destroy this" if args.verb == "destroy" else "Apply these changes"
     if getattr(args, "refresh_only", False):

@@ -29,7 +29,9 @@ def test_latest_values_agree(tmp_path):
 def test_windows_agree(functions, tmp_path):
     folder = data.write(SMALL, tmp_path)
     found = windows.contenders(folder, functions, part=3)
-    agree(contest.hold(found, folder, 1, part=[windows.REFERENCE]))
+    entries = contest.hold(found, folder, 1, part=[windows.REFERENCE])
+    agree(entries)
+    assert {e.best.rows for e in entries if e.name != windows.REFERENCE} == {SMALL.spine}
 
 
 def test_an_apply_makes_all_rows(tmp_path):

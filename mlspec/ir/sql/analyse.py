@@ -163,7 +163,7 @@ class _Read:
 _READ: dict[str, _Read] = {}
 """Queries whose tables were looked for, until they are understood: a query is parsed once."""
 _MOST_READ = 2_000
-"""What trees take: some 100 kB each."""
+"""Trees are large: more than these are parsed again when they are understood."""
 
 
 def _read(text: str) -> _Read:
