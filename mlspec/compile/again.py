@@ -29,7 +29,7 @@ def compile_again(request: Request) -> Compiled:
             return found
     from mlspec.compile.partly import compile_partly  # noqa: PLC0415 - start-up time: it brings the whole compiler
 
-    made = compile_partly(request, facts, request.details() if facts else None, changed, files)
+    made = compile_partly(request, facts, request.details(facts) if facts else None, changed, files)
     return made or request.whole()
 
 

@@ -23,7 +23,8 @@ class Facts:
     `files` are signature and digest of everything that was read, by name; `asked` what names and patterns meant; `env` the
     digests of environment variables that were put in. `looks` are address, scan and what was seen of what sources read
     elsewhere. `bound` are pairs of address and file. `resources` are rows: address, form, digest, version, whether it scans,
-    about, parents, owner, protect, ids of body and words. `costs` are by kind. `made` is who wrote them.
+    about, parents, owner, protect, ids of body and words. `costs` are by kind. `made` is who wrote them,
+    `run` in which compile: others may have kept theirs between two readings, and details tell of facts of the same one.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Facts:
     costs: dict[str, dict[str, str]] = field(default_factory=dict)
     warnings: list[Any] = field(default_factory=list)
     made: str = ""
+    run: str = ""
 
     def encode(self) -> str:
         """As text."""
@@ -90,22 +92,24 @@ class SpecFacts:
 
 @dataclass
 class Details:
-    """What a run needs that compiles a part of the project again."""
+    """What a run needs that compiles a part of the project again; `run` as in the facts that they belong to."""
 
     docs: dict[str, Doc] = field(default_factory=dict)
     specs: dict[str, SpecFacts] = field(default_factory=dict)
+    run: str = ""
 
     def encode(self) -> str:
         """As text."""
         docs = {n: vars(d) for n, d in self.docs.items()}
-        return _encode({"docs": docs, "specs": {a: vars(s) for a, s in self.specs.items()}})
+        return _encode({"docs": docs, "specs": {a: vars(s) for a, s in self.specs.items()}, "run": self.run})
 
     @classmethod
     def decode(cls, text: str) -> "Details":
         """Read what `encode` wrote."""
         data = json.loads(text)
         docs = {n: Doc(**{**d, "asked": _asked(d["asked"])}) for n, d in data["docs"].items()}
-        return cls(docs, {a: SpecFacts(**{**s, "asked": _asked(s["asked"])}) for a, s in data["specs"].items()})
+        specs = {a: SpecFacts(**{**s, "asked": _asked(s["asked"])}) for a, s in data["specs"].items()}
+        return cls(docs, specs, data["run"])
 
 
 def merged(parts: list[Asked]) -> Asked:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
+from mlspec.base.digest import digest_bytes
 from mlspec.compile.cache import Cache
 from mlspec.compile.facts import BODY, WORDS, Details, Facts
 from mlspec.compile.gathered import Gathered
@@ -18,7 +19,7 @@ from mlspec.documents.project import PROJECT_FILE, Files
 from mlspec.ir.codec import decode
 from mlspec.ir.deferred import Deferred, Known
 from mlspec.ir.desired import DesiredState
-from mlspec.ir.pack import unpack
+from mlspec.ir.pack import pack, unpack
 from mlspec.ir.resource import Resource
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
@@ -97,7 +98,10 @@ class Texts:
         if text is not None:
             return unpack(text) if part == "body" else json.loads(text)
         self.again = self.again or self.whole()
-        return getattr(self.again.desired.resources[address], part)
+        found = getattr(self.again.desired.resources[address], part)
+        if digest_bytes((pack(found).encode(),)) != id_:
+            raise FileNotFoundError(errno.ENOENT, "it changed while it was read", str(address))
+        return found
 
 
 def deferred(row: list[Any], costs: Mapping[str, Mapping[str, str]], texts: Texts,
@@ -120,7 +124,7 @@ def kept(facts: Facts, texts: Texts, request: Request) -> Compiled:
         resources[one.address] = one
     desired = DesiredState(facts.name, facts.environment, resources)
     return Compiled(
-        gathered, lambda: _graph(bounds, request.details()), desired, warnings_of(facts.warnings), ids_of(facts)
+        gathered, lambda: _graph(bounds, request.details(facts)), desired, warnings_of(facts.warnings), ids_of(facts)
     )
 
 

@@ -43,9 +43,10 @@ class Request:
         """What an earlier run knew, in short."""
         return _read(Facts.decode, self.cache.fact(f"{self.key} facts"))
 
-    def details(self) -> Details | None:
-        """What an earlier run knew of every document and spec."""
-        return _read(Details.decode, self.cache.fact(f"{self.key} details"))
+    def details(self, facts: Facts) -> Details | None:
+        """What the run that knew these facts knew of every document and spec; None where another has kept its own since."""
+        found = _read(Details.decode, self.cache.fact(f"{self.key} details"))
+        return found if found is not None and found.run == facts.run else None
 
     def keep(self, facts: Facts, details: Details | None, bodies: Mapping[str, str], needed: set[str] | None) -> None:
         """Keep facts for the next run; `needed` are the ids of all bodies that they speak of, None is those of before."""

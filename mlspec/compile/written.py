@@ -1,5 +1,6 @@
 """What was lowered, written down for the next run: bodies and words by the digests of their texts."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,7 +90,8 @@ class Run:
 def written(run: Run, blank: Facts, ids: Written, report: Report) -> tuple[Facts, Details, dict[str, str]]:
     """Facts and details of a compile, and the texts of bodies and words that nobody has yet."""
     lowering, gathering = run.lowering, run.gathering
-    details = Details(gathering.docs)
+    blank.run = uuid.uuid4().hex
+    details = Details(gathering.docs, run=blank.run)
     for address in lowering.graph.order:
         text = str(address)
         details.specs[text] = ids.known[text] if address in lowering.reused else _spec(run, address, ids)

@@ -10,6 +10,7 @@ import pytest
 from small_projects import apply, write_csv, write_project
 
 from mlspec.compile.cache import Cache
+from mlspec.compile.request import Request
 from mlspec.documents.watch import Watch
 from mlspec.kinds.feature_view import FeatureView
 from mlspec.session import Session
@@ -62,6 +63,31 @@ def test_an_edit_lowers_only_what_it_reaches(tmp_path, monkeypatch):
     with Session(tmp_path) as session:
         assert session.compiled.desired.digest != whole
     assert lowered == ["habits"]
+
+
+def test_what_another_run_keeps_in_the_meantime_is_not_mixed_with_what_was_read(tmp_path, monkeypatch):
+    """Between its two readings of the cache, another run keeps what it made of the same edit."""
+    layered_project.write(tmp_path)
+    layered_project.write_data(tmp_path)
+    with Session(tmp_path) as session:
+        assert session.compiled
+    path = tmp_path / "feature_view.habits.doc.yaml"
+    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    with Session(tmp_path, cache=False) as session:
+        true = {r.address: r.digest for r in session.compiled.desired}
+    read = Request.facts
+
+    def interrupted(request):
+        found = read(request)
+        monkeypatch.undo()
+        with Session(tmp_path) as other:
+            assert other.compiled
+        return found
+
+    monkeypatch.setattr(Request, "facts", interrupted)
+    for _ in range(2):  # of that run, and of the one after it
+        with Session(tmp_path) as session:
+            assert {r.address: r.digest for r in session.compiled.desired} == true
 
 
 def test_a_file_is_trusted_when_its_times_are_past(tmp_path):
