@@ -37,6 +37,8 @@ def _of(record: Record, resource: Resource | None, observed: Observed, backends:
             yield from _relation(record, resource, observed)
         case "service":
             yield from _told(record, resource, backends.deploys.differences(record.outputs))
+        case "alias":
+            yield from _alias(record, resource, backends)
         case "workflow" if "model" in record.outputs:
             yield from _model(record, resource, backends)
         case "workflow":
@@ -45,7 +47,7 @@ def _of(record: Record, resource: Resource | None, observed: Observed, backends:
 
 def _wanted(resource: Resource | None) -> dict[str, str] | None:
     """The version that the files want of a thing."""
-    made = resource is not None and resource.form in {"relation", "workflow", "service"}
+    made = resource is not None and resource.form in {"relation", "workflow", "service", "alias"}
     return {"version": resource.version} if made and resource is not None else None
 
 
@@ -80,6 +82,17 @@ def _model(record: Record, resource: Resource | None, backends: Backends) -> Ite
         yield Drift(record.address, "edited", subject, kept, edited, _wanted(resource), {MARK: "edited"})
     else:
         yield Drift(record.address, "missing", subject, kept, None, _wanted(resource))
+
+
+def _alias(record: Record, resource: Resource | None, backends: Backends) -> Iterator[Drift]:
+    """Whether a name of a model version means in the registry what it was recorded to mean."""
+    model, alias, version = (str(record.outputs[n]) for n in ("model", "alias", "version"))
+    found = backends.registry.aliases(model).get(alias)
+    if found != version:
+        what, there = ("repointed", {"version": found}) if found else ("missing", None)
+        yield Drift(
+            record.address, what, f"{model}@{alias}", {"version": version}, there, _wanted(resource), {MARK: what}
+        )
 
 
 def _told(record: Record, resource: Resource | None, found: tuple[Difference, ...]) -> Iterator[Drift]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mlspec import show
+from mlspec import models, show
 from mlspec.against import Against
 from mlspec.agreeing import Agreeing, read_saved
 from mlspec.apply.artifacts import all_rendered
@@ -50,6 +50,7 @@ from mlspec.questions import Questions
 from mlspec.restoring import Restoring
 from mlspec.running import Running
 from mlspec.state.model import State
+from mlspec.versioned import refuse_unregistered
 from mlspec.world import (
     acceptances,
     bench,
@@ -191,6 +192,8 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
     def _whole(self, plan: Plan, state: State, compiled: Compiled) -> Planned:
         """The plan with what it would make, judged by the policies."""
         refuse_imports(plan, compiled, self.backends)
+        if not plan.back_to:
+            refuse_unregistered(plan, compiled.desired, compiled, self.backends)
         made = {c.address for c in plan.changes if c.action not in GONE}
         files = all_rendered(compiled.desired, self.backends, versions_of(compiled.desired), made)
         whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files)
@@ -281,6 +284,27 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
         found = show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
         certificate = self._certified(wanted) if wanted.kind == "dataset" and state.get(wanted) else None
         return found | ({"certificate": show.in_short(certificate)} if certificate else {})
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every model, with its aliases and who serves it."""
+        state = self.recorded()[0]
+        described = {a.name for a in self.compiled.desired.resources if a.kind == "model"}
+        recorded = {a.name for a in state.records if a.kind == "model"}
+        return models.listing(described | recorded, state, self.backends.registry)
+
+    def model_versions(self, model: str) -> list[dict[str, Any]]:
+        """The versions of a model, the newest last. Raises Problems for a name that nobody knows."""
+        state = self.recorded()[0]
+        return models.versions(self._address(f"model.{model}", state).name, state, self.backends.registry)
+
+    def model_version(self, model: str, version: str) -> dict[str, Any]:
+        """One version in full, by digest or alias."""
+        state = self.recorded()[0]
+        return models.whole(self._address(f"model.{model}", state).name, version, state, self.backends.registry)
+
+    def model_history(self, model: str) -> list[dict[str, Any]]:
+        """What was applied of a model and what its aliases meant, run by run."""
+        return models.history(self._address(f"model.{model}", self.recorded()[0]).name, self.history())
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""

@@ -29,6 +29,13 @@ from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
 from mlspec.state.model import State
 
+_PORTS = {
+    "workflow": "pipeline_target",
+    "service": "deploy_target",
+    "relation": "engine",
+    "alias": "model_registry",
+}
+
 if TYPE_CHECKING:  # start-up time: it brings a YAML parser
     from mlspec.documents.document import Path as FieldPath
 
@@ -86,7 +93,7 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
                 found.append(
                     Diagnostic("unsupported-by-backend", message, _said_at(compiled, resource.address), help=help_)
                 )
-        port = {"workflow": "pipeline_target", "service": "deploy_target", "relation": "engine"}.get(resource.form, "")
+        port = _PORTS.get(resource.form, "")
         for need, path in needs(resource.body):
             if need not in backends.of(port).capabilities:
                 field = ".".join(str(p) for p in path)

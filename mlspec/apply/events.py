@@ -50,6 +50,8 @@ class Skipped:
 
     address: Address
     because: Address
+    note: str = ""
+    """What goes on in its place."""
 
 
 Event = Started | Progress | Done | Failed | Skipped

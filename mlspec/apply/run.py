@@ -208,10 +208,19 @@ def _batches(queue: _Queue, walk: _Walk, free: int) -> list[tuple[Address, ...]]
         because = {a: walk.lost or _broken(queue.needs[a], walk.ended) for a in taken}
         for address, reason in because.items():
             if reason is not None:
-                _end(walk, queue, Skipped(address, reason))
+                _end(walk, queue, Skipped(address, reason, _goes_on(walk.state.get(address))))
         if batch := tuple(a for a in taken if because[a] is None):
             found.append(batch)
     return found
+
+
+def _goes_on(record: Record | None) -> str:
+    """What of something that is skipped stays as it is."""
+    version = str(record.outputs.get("version", ""))[:8] if record else ""
+    if record is None or not version:
+        return ""
+    words = {"service": f"it goes on serving version {version}", "alias": f"it goes on meaning version {version}"}
+    return words.get(record.form, "")
 
 
 def _broken(needed: frozenset[Address], ended: dict[Address, Event]) -> Address | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mlspec.apply.work import Bench, adopt, unmake
 from mlspec.backends.port import BackendError, ModelRegistry, ModelVersion
 from mlspec.base.address import Address
+from mlspec.ir.alias import Alias
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource, physical_name
 from mlspec.ir.workflow import Workflow
@@ -23,6 +24,9 @@ def move(resource: Resource, before: Record, bench: Bench) -> Record:
             outputs["version"] = version
         case Workflow(run_on_apply=True):
             _models(bench.registry(), str(outputs["model"]), address.name)
+            outputs["model"] = address.name
+        case Alias() as body:
+            bench.registry().point(address.name, body.name, str(outputs["version"]))
             outputs["model"] = address.name
         case Workflow() as body:
             outputs = dict(bench.pipelines().publish(body).outputs)

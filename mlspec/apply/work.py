@@ -12,6 +12,7 @@ from mlspec.backends.port import (
     CheckResult,
     DeployTarget,
     ModelRegistry,
+    ModelVersion,
     Outcome,
     PipelineTarget,
     Refreshed,
@@ -20,6 +21,7 @@ from mlspec.backends.port import (
 )
 from mlspec.base.address import Address
 from mlspec.base.diag import Span
+from mlspec.ir.alias import Alias
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan, held
@@ -86,6 +88,8 @@ def _made(resource: Resource, bench: Bench, say: Say, *, anew: bool, before: Rec
             return f"pipelines.{bench.names['pipeline_target']}", bench.pipelines().publish(body)
         case Service() as body:
             return f"deploys.{bench.names['deploy_target']}", _deploy(body, bench, before)
+        case Alias() as body:
+            return f"registries.{bench.names['model_registry']}", _point(body, bench)
         case Check() as body:
             return f"engines.{bench.names['engine']}", _check(body, bench)
         case _:
@@ -164,18 +168,36 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
 
 
 def _deploy(body: Service, bench: Bench, before: Record | None) -> Outcome:
-    version = bench.registry().get(body.model, body.version)
-    if version is None:
-        known = [v for v in bench.registry().versions(body.model) if v.version.startswith(body.version)]
-        version = known[0] if len(known) == 1 else None
-    if version is None:
-        raise BackendError(
-            f"model `{body.model}` has no version `{body.version[:8]}`",
-            "`mlspec show model." + body.model + "` lists them",
-            "unknown-version",
-        )
+    version = _registered(body.model, body.version, bench)
     done = bench.deploys().apply(as_served(body, version), version)
     return Outcome({**done.outputs, READS: reads_of(body, version, bench.physical, before)}, done.notes)
+
+
+def _point(body: Alias, bench: Bench) -> Outcome:
+    """Let an alias mean its version; it says what it meant before."""
+    version = _registered(body.model, body.version, bench)
+    before = bench.registry().aliases(body.model).get(body.name, "")
+    bench.registry().point(body.model, body.name, version.version)
+    said = f"version {version.version[:8]}" + (f", it was {before[:8]}" if before and before != version.version else "")
+    outputs = {
+        "version": version.version,
+        "model": body.model,
+        "alias": body.name,
+        "files_digest": version.files_digest,
+    }
+    return Outcome(outputs, (said,))
+
+
+def _registered(model: str, version: str, bench: Bench) -> ModelVersion:
+    """The registered version of this digest, or the one whose digest begins so. Raises BackendError."""
+    found = bench.registry().get(model, version)
+    known = [] if found else [v for v in bench.registry().versions(model) if v.version.startswith(version)]
+    if len(known) == 1:
+        found = known[0]
+    if found is None:
+        message = f"model `{model}` has {'several versions that begin with' if known else 'no version'} `{version[:8]}`"
+        raise BackendError(message, f"`mlspec models show {model}` lists them", "unknown-version")
+    return found
 
 
 def _check(body: Check, bench: Bench) -> Outcome:
@@ -204,6 +226,8 @@ def unmake(record: Record, bench: Bench) -> None:
             bench.engine().remove(record.address)
         case "workflow" if "model" in record.outputs:
             bench.registry().remove(str(record.outputs["model"]))
+        case "alias":
+            bench.registry().unpoint(str(record.outputs["model"]), str(record.outputs["alias"]))
         case "workflow":
             bench.pipelines().withdraw(record.outputs)
         case "service":

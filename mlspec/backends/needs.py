@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mlspec.backends.port import Capability
+from mlspec.ir.alias import Alias
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Rollout, Service
 from mlspec.ir.workflow import CommandStep, Resources, Workflow
@@ -17,6 +18,8 @@ def needs(body: object) -> Iterator[Need]:
             yield from _workflow(body)
         case Service():
             yield from _service(body)
+        case Alias():
+            yield Capability.ALIAS, ("aliases", body.name)
         case Relation() if body.partitions is not None:
             yield Capability.PARTITIONS, ("materialize", "incremental")
 

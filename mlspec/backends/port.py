@@ -34,6 +34,7 @@ class Capability(StrEnum):
     SHADOW = "shadow"
     PARTITIONS = "partitions"
     COLLECT = "collect"
+    ALIAS = "alias"
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class SqlEngine(Backend, Taking):
 class ModelVersion:
     """A registered model version; `version` is the digest of everything that decided it.
 
-    `metrics`, `contract` (feature, type), `lineage` (address, digest) are as registered; `path` is where it lies.
+    `metrics`, `contract` (feature, type), `lineage` (address, digest) are as registered; `path` is where it lies;
+    `parameters` are those of its pipeline, as JSON; `created` is when it was registered (ISO 8601, UTC).
     """
 
     model: str
@@ -233,6 +235,8 @@ class ModelVersion:
     path: str = ""
     certificates: Mapping[str, Any] = field(default_factory=dict)
     """Those of the datasets that it was trained on, by address."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
 
 
 class ModelRegistry(Backend):
@@ -257,6 +261,18 @@ class ModelRegistry(Backend):
     @abstractmethod
     def remove(self, model: str) -> None:
         """Note that it uses the model no more: forget it and all its versions, unless another one does."""
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        """From alias to the version that it means in this environment; a capability, and nothing without it."""
+        return {}
+
+    def point(self, model: str, alias: str, version: str) -> None:
+        """Let an alias mean a version that is registered, in one step; it does already is done."""
+        raise NotImplementedError
+
+    def unpoint(self, model: str, alias: str) -> None:
+        """Take an alias away; gone already is done."""
+        raise NotImplementedError
 
     def collect(
         self, needed: Collection[str], environments: Collection[str], grace: float, *, dry_run: bool

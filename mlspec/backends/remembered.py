@@ -74,7 +74,7 @@ def note_supported(backends: Backends, memory: Memory | None, ids: Iterable[str]
 
 
 def _supported(backends: Backends) -> str:
-    ports = ("engine", "pipeline_target", "deploy_target")
+    ports = ("engine", "pipeline_target", "deploy_target", "model_registry")
     return f"supported {digest([_chosen(backends, p) for p in ports])}"
 
 

@@ -28,6 +28,7 @@ VERBS = {
     "show": "list what the project defines, or show one thing",
     "lineage": "follow a column or a thing to where it comes from, or to who uses it",
     "query": "read rows of a dataset, a feature view or a source",
+    "models": "list models and versions, show one, or what their aliases meant when",
     "certificate": "show what a dataset was made of, or see whether it could be made again",
     "run": "bring tables in partitions up to date, train a model, or run checks now",
     "backfill": "build partitions of a table anew",

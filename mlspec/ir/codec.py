@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mlspec.base.address import Address
+from mlspec.ir.later import is_later
 from mlspec.ir.resource import FORMS, Resource
 
 T = TypeVar("T")
@@ -119,10 +120,11 @@ def _decode_choice(hint: Any, data: Any, where: str) -> Any:
 
 def _decode_fields(kind: Any, data: Mapping[str, Any], where: str) -> Any:
     hints = _hints(kind)
-    for problem, names in (("unknown", data.keys() - hints.keys()), ("missing", hints.keys() - data.keys())):
+    needed = {f.name for f in fields(kind) if not is_later(f)}
+    for problem, names in (("unknown", data.keys() - hints.keys()), ("missing", needed - data.keys())):
         if names:
             raise ValueError(f"{where}: `{min(names)}` is {problem}")
-    return kind(**{name: _decode(hint, data[name], f"{where}.{name}") for name, hint in hints.items()})
+    return kind(**{name: _decode(hint, data[name], f"{where}.{name}") for name, hint in hints.items() if name in data})
 
 
 def _parsed(read: Any, data: Any, where: str) -> Any:

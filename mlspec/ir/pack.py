@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from mlspec.base.address import Address
+from mlspec.ir.alias import Alias
 from mlspec.ir.check import Check
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.fact import Fact
@@ -18,7 +19,7 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 
-_ROOTS = (Relation, Workflow, Service, Check, Fact, Scan, Seen)
+_ROOTS = (Relation, Workflow, Service, Alias, Check, Fact, Scan, Seen)
 _TYPE, _ADDRESS = "~type", "~address"
 
 

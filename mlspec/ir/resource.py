@@ -6,18 +6,21 @@ from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.ir.alias import Alias
 from mlspec.ir.check import Check
 from mlspec.ir.fact import Fact
+from mlspec.ir.later import described
 from mlspec.ir.relation import Column, Definition, Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 
-Body = Relation | Workflow | Service | Check | Fact
+Body = Relation | Workflow | Service | Alias | Check | Fact
 
 FORMS: Mapping[str, type] = {
     "relation": Relation,
     "workflow": Workflow,
     "service": Service,
+    "alias": Alias,
     "check": Check,
     "fact": Fact,
 }
@@ -56,10 +59,10 @@ class Resource:
 
     @property
     def version(self) -> str:
-        """The physical version of a relation, the model or service version; empty for what has none."""
+        """The physical version of a relation, the model version of what makes, serves or names one; empty for what has none."""
         if isinstance(self.body, Relation):
             return physical_name(str(self.address), self.body)
-        return self.body.version if isinstance(self.body, Workflow | Service) else ""
+        return self.body.version if isinstance(self.body, Workflow | Service | Alias) else ""
 
 
 def body_digest(body: Body) -> str:
@@ -70,7 +73,7 @@ def body_digest(body: Body) -> str:
                           sorted(body.unique), sorted(body.roles), *([asdict(body.partitions)] if body.partitions else []))  # fmt: skip
         case Workflow(version=version) if version:
             register = replace(body.register, used=()) if body.register else None
-            return digest("workflow", version, body.run_on_apply, asdict(register) if register else None)
+            return digest("workflow", version, body.run_on_apply, described(register) if register else None)
         case Service():
             told = replace(
                 body,
@@ -78,9 +81,11 @@ def body_digest(body: Body) -> str:
                 contract=() if body.pinned else body.contract,
                 computed=() if body.pinned else body.computed,
             )
-            return digest("service", asdict(told))
+            return digest("service", described(told))
+        case Alias():
+            return digest("alias", body.name, body.version)
         case _:
-            return digest(type(body).__name__.lower(), asdict(body))
+            return digest(type(body).__name__.lower(), described(body))
 
 
 def column_digests(body: Body) -> dict[str, str]:
@@ -103,6 +108,8 @@ def told_columns(body: Body) -> dict[str, str]:
             return {name or "rows": digest_ for name, digest_ in body.columns}
         case Fact():
             return dict(body.columns)
+        case Alias():
+            return {}
 
 
 def _told(digest_: str, kind: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mlspec.ir.later import later
+
 
 class OutputType(StrEnum):
     """What a step hands on: a directory of files (`artifact`, `model`), or one JSON object of numbers (`metrics`)."""
@@ -78,12 +80,27 @@ class CommandStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Relative:
+    """A bound that follows from the same metric of the version that an alias means: `factor` times it, plus `shift`.
+
+    `bound` is `min` or `max`, `words` what its author wrote.
+    """
+
+    bound: str
+    alias: str
+    factor: float = 1.0
+    shift: float = 0.0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
-    """A bound that a metric must keep before a model version is registered."""
+    """Bounds that a metric must keep before a model version is registered."""
 
     metric: str
     minimum: float | None = None
     maximum: float | None = None
+    relative: tuple[Relative, ...] = later(())
 
 
 @dataclass(frozen=True, slots=True)

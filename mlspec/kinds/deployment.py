@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
-from mlspec.base.diag import Diagnostic
+from mlspec.base.diag import Diagnostic, known_names
 from mlspec.ir.resource import Body
 from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
 from mlspec.ir.workflow import Used, Workflow
@@ -15,7 +15,7 @@ from mlspec.kinds.pipeline import ResourcesSpec
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import ColumnName, Duration, Int, Type, wrong
+from mlspec.language.words import ColumnName, Duration, Int, Name, Type, wrong
 
 
 class Replicas(Part):
@@ -66,11 +66,18 @@ class Probes(Part):
     readiness: ProbeSpec | None = None
 
 
-class Deployment(Spec):
-    """Serves the version that the files describe (`version: current`), or the one whose digest is given."""
+_MODEL = r"^([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]{0,62}(@[a-z][a-z0-9_]{0,62})?$"
 
-    model: Ref[Model]
+
+class Deployment(Spec):
+    """Serves the version that the files describe (`version: current`), the one whose digest is given, or what an alias means.
+
+    `model: churn@champion` is short for `model: churn` and `alias: champion`.
+    """
+
+    model: Annotated[Ref[Model], WithJsonSchema({"type": "string", "pattern": _MODEL})]
     version: Annotated[str, Field(pattern=r"^(current|[0-9a-f]{8,32})$")] = "current"
+    alias: Name | None = None
     image: str = ""
     port: Int = Field(default=8080, ge=1, le=65535)
     replicas: Annotated[Int, Field(ge=0)] | Replicas = 1
@@ -82,7 +89,28 @@ class Deployment(Spec):
     request: dict[ColumnName, Type] = {}
     labels: Annotated[dict[str, str], OnChange.UPDATE] = {}  # they stand in the manifests
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: Any) -> Any:
+        """Read `model: churn@champion`."""
+        written = data.get("model") if isinstance(data, dict) else None
+        if not isinstance(written, str) or "@" not in written or "alias" in data:
+            return data
+        model, _, alias = written.partition("@")
+        return {**data, "model": model, "alias": alias}
+
+    def _unfit_alias(self, scope: Scope) -> Iterator[Diagnostic]:
+        model: Model = scope.spec(self.model)
+        at = "alias" if "alias" in scope.document.data else "model"
+        if self.alias is not None and self.alias not in model.aliases:
+            help_ = known_names(self.alias, model.aliases, "alias") or f"add `aliases: {{{self.alias}: current}}` to it"
+            yield scope.error("unknown-alias", f"model `{model.name}` has no alias `{self.alias}`", at, help=help_)
+        if self.alias is not None and self.version != "current":
+            message = f"`version` says which version is served, and so does the alias `{self.alias}`"
+            yield scope.error("meaningless-field", message, "version", help="leave one of them out")
+
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
+        yield from self._unfit_alias(scope)
         needed = self._needed(scope)
         for name, kind in self.request.items():
             if name in needed and not needed[name].joins(kind):
@@ -133,8 +161,9 @@ class Deployment(Spec):
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         model: Model = scope.spec(self.model)
         made: Workflow = scope.body(scope.address(self.model))
-        pinned = self.version != "current"
-        version = self.version if pinned else made.version
+        target = model.aliases.get(self.alias, "current") if self.alias else self.version
+        pinned = target != "current"
+        version = target if pinned else made.version
         request = tuple((n, str(t)) for n, t in sorted((self.request or self._needed(scope)).items()))
         rollout = Rollout(self.rollout.strategy, str(self.rollout.max_unavailable), str(self.rollout.max_surge),
                           self.rollout.canary, self.rollout.shadow)  # fmt: skip

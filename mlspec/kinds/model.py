@@ -8,21 +8,23 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.base.digest import digest
+from mlspec.ir.alias import Alias
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, body_digest, column_digest
 from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Used, Workflow
 from mlspec.kinds.feature_set import FeatureSet
 from mlspec.kinds.pipeline import Pipeline
+from mlspec.language.bounds import Bound, numbers, relatives
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import ColumnName, Float, Name, Type, wrong
+from mlspec.language.words import ColumnName, Name, Type, wrong
 
 
 class GateSpec(Part):
-    """Bounds that a metric must keep, both included."""
+    """Bounds that a metric must keep, both included: numbers, or what another version has, as in `champion - 0.005`."""
 
-    min: Float | None = None
-    max: Float | None = None
+    min: Bound | None = None
+    max: Bound | None = None
 
     @model_validator(mode="after")
     def _some(self) -> "GateSpec":
@@ -30,9 +32,19 @@ class GateSpec(Part):
             raise wrong("invalid-gate", "a gate needs `min` or `max`")
         return self
 
+    def lower(self, metric: str) -> Gate:
+        """As backends see it."""
+        low, high = numbers(self.min), numbers(self.max)
+        relative = (*relatives("min", self.min), *relatives("max", self.max))
+        return Gate(metric, max(low) if low else None, min(high) if high else None, relative)
+
 
 def _list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+AliasTarget = Annotated[str, Field(pattern=r"^(current|[0-9a-f]{8,32})$")]
+"""`current` is the version that the files describe; otherwise the digest of one, or how it begins."""
 
 
 class Model(Spec):
@@ -47,6 +59,7 @@ class Model(Spec):
     pipeline: Annotated[Ref[Pipeline], OnChange.REBUILD]
     parameters: Annotated[dict[Name, Any], OnChange.REBUILD] = {}
     gates: Annotated[dict[Name, GateSpec], OnChange.UPDATE] = {}
+    aliases: Annotated[dict[Name, AliasTarget], OnChange.UPDATE] = {}
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         pipeline: Pipeline = scope.spec(self.pipeline)
@@ -68,6 +81,12 @@ class Model(Spec):
             elif problem := parameter.problem(value):
                 yield scope.error("invalid-parameter", f"`{name}`: {problem}", "parameters", name)
         yield from self._check_datasets(scope, pipeline)
+        for name, gate in self.gates.items():
+            for one in gate.lower(name).relative:
+                if one.alias not in self.aliases:
+                    message = f"gate `{name}` compares with `{one.alias}`, which is no alias of model `{self.name}`"
+                    help_ = known_names(one.alias, self.aliases, "alias") or f"add `aliases: {{{one.alias}: current}}`"
+                    yield scope.error("unknown-alias", message, "gates", name, one.bound, help=help_)
         if not self.gates:
             yield scope.warning(
                 "no-gates",
@@ -100,7 +119,7 @@ class Model(Spec):
         }
         steps = pipeline.lowered(scope, {a: body_digest(b) for a, b in bodies.items()}, final=True)
         contract = self.contract(scope)
-        gates = tuple(Gate(n, g.min, g.max) for n, g in sorted(self.gates.items()))
+        gates = tuple(g.lower(n) for n, g in sorted(self.gates.items()))
         output = tuple((n, str(t)) for n, t in sorted(self.output.items()))
         used = self._used(scope, next((b for b in bodies.values() if isinstance(b, Relation)), None))
         finished = tuple(
@@ -111,6 +130,9 @@ class Model(Spec):
         values = pipeline.values(self.parameters)
         version = digest("model", contract, self.framework, output, values, [_decides(s) for s in steps])
         yield "", Workflow(self.name, finished, values, run_on_apply=True, version=version)
+        for alias, target in sorted(self.aliases.items()):
+            pinned = target != "current"
+            yield alias, Alias(self.name, alias, target if pinned else version, pinned)
 
     def _used(self, scope: Scope, rows: Relation | None) -> tuple[Used, ...]:
         """The features in order, then the labels, as the dataset holds them."""

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
+from mlspec.ir.alias import Alias
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.bound import bind
-from mlspec.plan.change import Action, Change, Consequence, Estimate, Impact, Plan
+from mlspec.plan.change import Action, Change, Consequence, Estimate, FieldChange, Impact, Plan
 from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.compatible import with_compatibility
 from mlspec.plan.drift import MARK
@@ -115,7 +116,7 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
             estimate=_estimate(record, reality),
         )
     if requested:
-        action = Action.UPDATE if resource.form in {"fact", "service"} else Action.REBUILD
+        action = Action.UPDATE if resource.form in {"fact", "service", "alias"} else Action.REBUILD
         return replace(
             base,
             action=action,
@@ -131,6 +132,8 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
 
 def _changed(base: Change, resource: Resource, record: Record, reality: Reality) -> Change:
     fields = field_changes(record.words, resource.words, resource.costs)
+    if isinstance(resource.body, Alias):
+        return _moved_alias(base, resource.body, record)
     columns = column_changes(resource, record)
     action = _action(resource, record)
     if any(f.cost == "replace" for f in fields):
@@ -140,6 +143,15 @@ def _changed(base: Change, resource: Resource, record: Record, reality: Reality)
         base, action=action, reason="changed" if fields else "upstream_changed", direct=bool(fields), fields=fields, columns=columns,
         impacts=impacts(resource, record, columns), consequences=_consequences(resource, action), estimate=_estimate(record, reality),
     )  # fmt: skip
+
+
+def _moved_alias(base: Change, body: Alias, record: Record) -> Change:
+    """What a name means, before and after; it was edited if the files give the version."""
+    move = FieldChange(("version",), record.outputs.get("version"), body.version)
+    reason = "changed" if body.pinned else "upstream_changed"
+    return replace(
+        base, action=Action.UPDATE, reason=reason, direct=body.pinned, fields=(move,), impacts=(Impact.CONTRACT,)
+    )
 
 
 def _action(resource: Resource, record: Record) -> Action:

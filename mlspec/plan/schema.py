@@ -53,7 +53,7 @@ def plan_schema() -> dict[str, Any]:
         metrics={"type": "object", "additionalProperties": {"type": "number"}}, differs=_list(_TEXT),
     )  # fmt: skip
     change = _object(
-        address=_TEXT, form=_one_of(("relation", "workflow", "service", "check", "fact")), action=_one_of(a.word for a in Action),
+        address=_TEXT, form=_one_of(("relation", "workflow", "service", "alias", "check", "fact")), action=_one_of(a.word for a in Action),
         symbol=_one_of(a.value for a in Action), reason=_object(code=_TEXT, paths=_list(_list(_TEXT))), direct=_FLAG,
         impacts=_list(_one_of(i.value for i in Impact)), consequences=_list(_one_of(c.value for c in Consequence)),
         fields=_list(field), columns=_list(column), causes=_list(_list(_TEXT)), owner=_TEXT, protect=_FLAG, version=_TEXT,

@@ -17,7 +17,7 @@ from mlspec.state.model import State
 CONTRACT = "contract"
 """The part of an address under which the second step of a change in two stands."""
 
-_DOES = {"relation": "build", "service": "deploy", "check": "check", "fact": "record"}
+_DOES = {"relation": "build", "service": "deploy", "alias": "point", "check": "check", "fact": "record"}
 
 
 def with_steps(plan: Plan, desired: DesiredState, state: State) -> Plan:

@@ -98,7 +98,7 @@ def page() -> str:
     marks = [
         (f"`{c}`", [YES if c in t.capabilities else NO for t in targets.values()])
         for c in Capability
-        if c not in {Capability.PARTITIONS, Capability.COLLECT}
+        if c not in {Capability.PARTITIONS, Capability.COLLECT, Capability.ALIAS}
     ]
     return "\n".join([*lines, *table("need", marks, list(targets))])
 

@@ -56,7 +56,8 @@ def test_it_is_found_by_its_file_name():
 def test_what_is_registered_is_found_again(registry: File, model: Path, place: Place):
     kept = registry.register(VERSION, model)
     assert registry.get("delay", ONE) == kept
-    assert replace(kept, files_digest="", path="") == VERSION
+    assert replace(kept, files_digest="", path="", created="") == VERSION
+    assert kept.created.endswith("Z")
     assert (Path(kept.path) / "deep" / "vocabulary.txt").read_text() == "a\nb\n"
     assert (Path(kept.path) / "empty").is_dir()
     assert Path(kept.path) == place.root.resolve() / ".mlspec" / "models" / "delay" / ONE[:16] / "files"
@@ -192,3 +193,25 @@ for n in range(5):
     sequences = [json.loads(p.read_text())["sequence"] for p in (registry.path / "delay").glob("*/version.json")]
     assert sorted(sequences) == [1, 2, 3, 4, 5]
     assert not list((registry.path / "delay").glob(".draft-*"))
+
+
+def test_an_alias_means_a_version_for_its_environment_and_project_alone(registry: File, model: Path, place: Place):
+    registry.register(VERSION, model)
+    others = [
+        File(File.Settings(), replace(place, environment="prod")),
+        File(File.Settings(), replace(place, project="q")),
+    ]
+    registry.point("delay", "champion", ONE)
+    registry.point("delay", "champion", ONE)
+    assert (registry.aliases("delay"), *(o.aliases("delay") for o in others)) == ({"champion": ONE}, {}, {})
+    registry.unpoint("delay", "champion")
+    registry.unpoint("delay", "champion")
+    assert registry.aliases("delay") == {}
+    assert [v.version for v in registry.versions("delay")] == [ONE]
+
+
+def test_damaged_aliases_are_said(registry: File, place: Place):
+    registry.point("delay", "champion", ONE)
+    next(place.root.rglob("dev.p.json")).write_text("{")
+    with pytest.raises(BackendError, match="damaged"):
+        registry.aliases("delay")

@@ -33,6 +33,7 @@ _FIELDS = {
 }
 _ABANDONED = 24 * 3600.0
 _USED = ".used"
+_ALIASES = ".aliases"
 
 
 class File(ModelRegistry):
@@ -44,7 +45,7 @@ class File(ModelRegistry):
 
         path: str = ".mlspec/models"
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.COLLECT})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.COLLECT, Capability.ALIAS})
 
     def __init__(self, settings: Settings, place: Place) -> None:
         super().__init__(settings, place)
@@ -95,8 +96,51 @@ class File(ModelRegistry):
                 write_text(note, "".join(f"{name}\n" for name in others))
             else:
                 note.unlink(missing_ok=True)
+            self._write_aliases(model, {})
             if folder.is_dir() and not any((folder / _USED).glob("*")):
                 shutil.rmtree(folder)
+
+    def aliases(self, model: str) -> Mapping[str, str]:
+        """What this environment of this project calls the versions of a model."""
+        return {alias: str(said["version"]) for alias, said in self._named(model).items()}
+
+    def point(self, model: str, alias: str, version: str) -> None:
+        """Note it in `.aliases/<environment>.<project>.json`, with the time."""
+        with self._locked():
+            known = self._named(model)
+            if known.get(alias, {}).get("version") != version:
+                at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                self._write_aliases(model, known | {_name(alias): {"version": version, "at": at}})
+
+    def unpoint(self, model: str, alias: str) -> None:
+        """Take it out of the note, and the note away with the last of them."""
+        with self._locked():
+            known = self._named(model)
+            if known.pop(alias, None) is not None:
+                self._write_aliases(model, known)
+
+    def _aliases(self, model: str) -> Path:
+        name = f"{_name(self.place.environment)}.{_name(self.place.project)}.json"
+        return self.path / _name(model) / _ALIASES / name
+
+    def _named(self, model: str) -> dict[str, dict[str, str]]:
+        note = self._aliases(model)
+        if not note.is_file():
+            return {}
+        try:
+            return dict(json.loads(note.read_text("utf-8"))["aliases"])
+        except (ValueError, KeyError, TypeError):
+            raise BackendError(f"`{note}` in the model registry is damaged", "remove it, and apply again") from None
+
+    def _write_aliases(self, model: str, named: Mapping[str, Mapping[str, str]]) -> None:
+        note = self._aliases(model)
+        if named:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(note, json.dumps({"format_version": FORMAT, "aliases": named}, indent=2, sort_keys=True) + "\n")
+            return
+        note.unlink(missing_ok=True)
+        if note.parent.is_dir() and not any(note.parent.iterdir()):
+            note.parent.rmdir()
 
     def collect(
         self, needed: Collection[str], environments: Collection[str], grace: float, *, dry_run: bool
@@ -134,6 +178,7 @@ class File(ModelRegistry):
                 f"two versions of model `{version.model}` begin with `{folder.name}`",
                 "remove one of them from the registry",
             )
+        version = replace(version, created=version.created or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         sequence = max((record["sequence"] for record, _ in self._records(version.model)), default=0) + 1
         write_text(draft / "version.json", json.dumps(_record(version, sequence), indent=2, allow_nan=False) + "\n")
         sync_folder(draft)
@@ -214,7 +259,7 @@ def _record(version: ModelVersion, sequence: int) -> dict[str, Any]:
     return {
         "format_version": FORMAT,
         "sequence": sequence,
-        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "created_at": version.created,
         "model": version.model,
         "version": version.version,
         "format": version.format,
@@ -223,6 +268,7 @@ def _record(version: ModelVersion, sequence: int) -> dict[str, Any]:
         "output": [list(pair) for pair in version.output],
         "lineage": dict(version.lineage),
         "certificates": dict(version.certificates),
+        "parameters": dict(version.parameters),
         "files_digest": version.files_digest,
     }
 
@@ -254,6 +300,8 @@ def _version(record: Mapping[str, Any], folder: Path) -> ModelVersion:
         files_digest=record["files_digest"],
         path=str(folder / "files"),
         certificates=dict(record.get("certificates", {})),  # versions of the first release have none
+        parameters=dict(record.get("parameters", {})),  # as above
+        created=str(record.get("created_at", "")),
     )
 
 

@@ -86,7 +86,9 @@ def line(event: Event, look: Look, sources: Sources | None = None, *, alone: boo
             notes = f" [{'; '.join(event.notes)}]" if event.notes else ""
             return f"{event.address}: {what}{when}{notes}"
         case Skipped():
-            return f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} failed"
+            return f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} failed" + (
+                f"; {event.note}" if event.note else ""
+            )
         case Failed():
             return diagnostics.as_text([of_failure(event)], sources or Sources(), look)
 
@@ -121,5 +123,5 @@ def applied_data(done: Sequence[Done], failed: Sequence[Failed], skipped: Sequen
         "done": [{"address": str(d.address), "action": d.action.word, "seconds": round(d.seconds, 3), "notes": list(d.notes)} for d in done],
         "failed": [{"address": str(f.address), "code": f.code, "message": f.message, "help": f.help,
                     "place": str(f.span) if f.span else None} for f in failed],
-        "skipped": [{"address": str(s.address), "because": str(s.because)} for s in skipped],
+        "skipped": [{"address": str(s.address), "because": str(s.because)} | ({"note": s.note} if s.note else {}) for s in skipped],
     }  # fmt: skip

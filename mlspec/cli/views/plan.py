@@ -110,6 +110,8 @@ def _deleted(deleted: Sequence[Json], look: Look) -> Iterator[str]:
 
 def _one_line(change: Json, width: int, look: Look) -> str:
     notes = [_leads(change)] if change["action"] == "create" else []
+    if change["form"] == "alias" and change["version"]:
+        notes.append(f"version {change['version']}")
     if change["estimate"]:
         notes.append(left.estimate(change["estimate"]))
     if change["protect"] and change["action"] == "delete":

@@ -1,0 +1,41 @@
+"""Fields that came to a form after its release: one that is not used leaves every digest as it was, and old text is still read."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from functools import cache
+from typing import Any
+
+_MARK = "later"
+
+
+def later(default: Any) -> Any:
+    """A field of a frozen form that came later; at its default it has no part in a digest."""
+    return field(default=default, metadata={_MARK: True})
+
+
+def is_later(one: Field[Any]) -> bool:
+    """Whether a field came later: what was written before does not have it."""
+    return bool(one.metadata.get(_MARK))
+
+
+def described(value: Any) -> Any:
+    """A value as JSON for its digest: what `asdict` gives, without the later fields that are not used."""
+    if is_dataclass(value):
+        found = {}
+        kind: Any = type(value)
+        for name, unused in _fields(kind):
+            item = getattr(value, name)
+            if unused is MISSING or item != unused:
+                found[name] = described(item)
+        return found
+    if isinstance(value, tuple | list):
+        return [described(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: described(item) for key, item in value.items()}
+    return value
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Each field with the value at which it is left out; MISSING for one that never is."""
+    return tuple((f.name, f.default if is_later(f) else MISSING) for f in fields(kind))
