@@ -94,8 +94,10 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
                     Diagnostic("unsupported-by-backend", message, _said_at(compiled, resource.address), help=help_)
                 )
         port = _PORTS.get(resource.form, "")
+        refused: set[tuple[str | int, ...]] = set()
         for need, path in needs(resource.body):
-            if need not in backends.of(port).capabilities:
+            if need not in backends.of(port).capabilities and not any(path[: len(r)] == r for r in refused):
+                refused.add(path)
                 field = ".".join(str(p) for p in path)
                 message = f"the {port.replace('_', ' ')} `{backends.name(port)}` cannot honour `{field}` of `{resource.address}`"
                 help_ = "remove it, or set it only in environments whose target can (`overrides`)"

@@ -123,6 +123,7 @@ def container_resources(resources: Resources) -> Json:
     for field, request, limit in (
         ("cpu", resources.cpu, resources.cpu_limit),
         ("memory", resources.memory, resources.memory_limit),
+        ("ephemeral-storage", resources.storage, resources.storage_limit),
     ):
         _check_amounts(field, request, limit)
         if request:

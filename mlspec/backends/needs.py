@@ -6,7 +6,7 @@ from mlspec.backends.port import Capability
 from mlspec.ir.alias import Alias
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Rollout, Service
-from mlspec.ir.workflow import CommandStep, Resources, Workflow
+from mlspec.ir.workflow import CommandStep, OfMetric, OnError, Overlap, Resources, Schedule, Workflow
 
 Need = tuple[Capability, tuple[str | int, ...]]
 
@@ -26,18 +26,66 @@ def needs(body: object) -> Iterator[Need]:
 
 def _workflow(body: Workflow) -> Iterator[Need]:
     if body.schedule:
-        yield Capability.SCHEDULE, ("schedule",)
+        yield from _schedule(body.schedule)
+    if body.triggers:
+        yield Capability.TRIGGERS, ("triggers",)
+    yield from _on_error(body.on_error, ("on_error",))
     for step in body.steps:
-        if not isinstance(step, CommandStep):
-            continue
-        at = ("steps", step.name)
-        if step.image:
-            yield Capability.CONTAINER, (*at, "image")
-        if step.resources != Resources():
-            yield Capability.RESOURCES, (*at, "resources")
-        for name, secret in step.secrets:
-            if secret.store == "kubernetes":
-                yield Capability.KUBERNETES_SECRET, (*at, "secrets", name)
+        if isinstance(step, CommandStep):
+            yield from _command(step)
+
+
+_OVERLAPS = {
+    Overlap.SKIP: Capability.OVERLAP_SKIP,
+    Overlap.QUEUE: Capability.OVERLAP_QUEUE,
+    Overlap.REPLACE: Capability.OVERLAP_REPLACE,
+    Overlap.ALLOW: Capability.OVERLAP_ALLOW,
+}
+
+
+def _schedule(schedule: Schedule) -> Iterator[Need]:
+    yield Capability.SCHEDULE, ("schedule",)
+    yield _OVERLAPS[schedule.overlap], ("schedule", "overlap")
+    if schedule.catchup:
+        yield Capability.CATCHUP, ("schedule", "catchup")
+
+
+def _on_error(fate: OnError | None, at: tuple[str | int, ...]) -> Iterator[Need]:
+    if fate is OnError.STOP:
+        yield Capability.STOP_ON_ERROR, at
+    if fate is OnError.CONTINUE:
+        yield Capability.CONTINUE_ON_ERROR, at
+
+
+def _command(step: CommandStep) -> Iterator[Need]:
+    at = ("steps", step.name)
+    if step.each:
+        yield Capability.FAN_OUT, (*at, "each")
+        if step.each.best:
+            yield Capability.KEEP_BEST, (*at, "each", "keep")
+    for parameter in step.parameters:
+        if isinstance(parameter.value, OfMetric):
+            yield Capability.METRIC_PARAMETERS, (*at, "parameters", parameter.name)
+    if step.retry_factor != 1:
+        yield Capability.BACKOFF, (*at, "retry_factor")
+    if step.retry_max_delay:
+        yield Capability.BACKOFF, (*at, "retry_max_delay")
+    if step.idle_timeout:
+        yield Capability.IDLE_TIMEOUT, (*at, "idle_timeout")
+    yield from _on_error(step.on_error, (*at, "on_error"))
+    if step.cache_ttl:
+        yield Capability.CACHE_TTL, (*at, "cache", "ttl")
+    yield from _container(step, at)
+
+
+def _container(step: CommandStep, at: tuple[str | int, ...]) -> Iterator[Need]:
+    if step.image:
+        yield Capability.CONTAINER, (*at, "image")
+    if step.resources != Resources():
+        yield Capability.RESOURCES, (*at, "resources")
+    for name, secret in step.secrets:
+        if secret.store == "kubernetes":
+            yield Capability.KUBERNETES_SECRET, (*at, "secrets", name)
 
 
 def _service(body: Service) -> Iterator[Need]:

@@ -9,6 +9,8 @@ from mlspec.base.diag import Diagnostic, Report, known_names
 from mlspec.documents.document import Document, Origin, Path
 
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_OF_RUN = re.compile(r"\s*(parameters\.[a-z][a-z0-9_]*|metrics\.[a-z][a-z0-9_]*\..+?)\s*")
+"""What only a run knows; it stands alone, as a parameter of a step."""
 _NAME = re.compile(r"\s*(vars|env)\.([A-Za-z_][A-Za-z0-9_]*)\s*")
 
 
@@ -82,6 +84,8 @@ def substitute(document: Document, values: Values, report: Report) -> Document:
 
 def _replace(text: str, document: Document, path: Path, values: Values, report: Report) -> Any:
     whole = _REFERENCE.fullmatch(text)
+    if whole and _OF_RUN.fullmatch(whole[1]) and path[:1] == ("steps",) and path[2:3] == ("parameters",):
+        return text
     if whole:
         return _lookup(whole, document, path, values, report)
     return _REFERENCE.sub(lambda m: str(_lookup(m, document, path, values, report)), text)
@@ -95,6 +99,11 @@ def _lookup(match: re.Match[str], document: Document, path: Path, values: Values
     name = _NAME.fullmatch(inside)
     if inside == "each":
         message, help_ = "`${each}` stands in no document with `for_each`", "add `for_each:`, or write the value"
+        report.add(Diagnostic("unknown-variable", message, span, help=help_))
+        return match[0]
+    if name is None and _OF_RUN.fullmatch(inside):
+        message = f"`{match[0]}` is known in a run only: a parameter of a step can be just that"
+        help_ = "a command reads `$MLSPEC_PARAM_<NAME>`; write `parameters: {name: " + match[0] + "}` in the step"
         report.add(Diagnostic("unknown-variable", message, span, help=help_))
         return match[0]
     if name is None:

@@ -1,9 +1,12 @@
 """Conditions in CEL, the Common Expression Language; the only door to its library."""
 
+import re
 import sys
 import types
 from collections.abc import Mapping
 from typing import Any
+
+_METRICS = re.compile(r"""\bmetrics\s*(?:\.\s*(\w+)|\[\s*(['"])(\w+)\2\s*\])""")
 
 
 class ConditionProblem(Exception):
@@ -24,6 +27,11 @@ def compile_condition(text: str) -> None:
         _library().compile(text)
     except ValueError as error:
         raise ConditionProblem(_reason(error)) from None
+
+
+def measured_by(text: str) -> tuple[str, ...]:
+    """The steps whose metrics a condition reads, as far as it names them: `metrics.step` or `metrics['step']`."""
+    return tuple(match[1] or match[3] for match in _METRICS.finditer(text))
 
 
 def holds(text: str, values: Mapping[str, Any]) -> bool:

@@ -6,11 +6,17 @@ from functools import cache
 from typing import Any
 
 _MARK = "later"
+_BESIDE = "beside"
 
 
 def later(default: Any) -> Any:
     """A field of a frozen form that came later; at its default it has no part in a digest."""
     return field(default=default, metadata={_MARK: True})
+
+
+def beside(default: Any) -> Any:
+    """A later field that is in no digest: the plan finds a change of it in the words of its author."""
+    return field(default=default, metadata={_MARK: True, _BESIDE: True})
 
 
 def is_later(one: Field[Any]) -> bool:
@@ -38,4 +44,5 @@ def described(value: Any) -> Any:
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     """Each field with the value at which it is left out; MISSING for one that never is."""
-    return tuple((f.name, f.default if is_later(f) else MISSING) for f in fields(kind))
+    told = (f for f in fields(kind) if not f.metadata.get(_BESIDE))
+    return tuple((f.name, f.default if is_later(f) else MISSING) for f in told)

@@ -10,8 +10,8 @@ from mlspec.base.diag import Diagnostic, known_names
 from mlspec.ir.resource import Body
 from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
 from mlspec.ir.workflow import Used, Workflow
+from mlspec.kinds._work import ResourcesSpec
 from mlspec.kinds.model import Model
-from mlspec.kinds.pipeline import ResourcesSpec
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec

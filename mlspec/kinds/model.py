@@ -1,7 +1,7 @@
 """A model: what it takes and answers, the gates that a version must pass, and the pipeline that makes it."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.base.digest import digest
 from mlspec.ir.alias import Alias
+from mlspec.ir.later import described
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, body_digest, column_digest
-from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Used, Workflow
+from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Step, Used, Workflow
 from mlspec.kinds.feature_set import FeatureSet
 from mlspec.kinds.pipeline import Pipeline
 from mlspec.language.bounds import Bound, numbers, relatives
@@ -129,7 +130,10 @@ class Model(Spec):
         )  # fmt: skip
         values = pipeline.values(self.parameters)
         version = digest("model", contract, self.framework, output, values, [_decides(s) for s in steps])
-        yield "", Workflow(self.name, finished, values, run_on_apply=True, version=version)
+        yield "", Workflow(
+            self.name, finished, values, run_on_apply=True, version=version,
+            allowed=pipeline.allowed(), on_error=pipeline.on_error,
+        )  # fmt: skip
         for alias, target in sorted(self.aliases.items()):
             pinned = target != "current"
             yield alias, Alias(self.name, alias, target if pinned else version, pinned)
@@ -151,14 +155,12 @@ class Model(Spec):
         return tuple((c.name, str(c.column.type)) for c in chosen)
 
 
-def _decides(step: Any) -> Any:
+def _decides(step: Step) -> Any:
     """What of a step has a part in the result: neither what things are called, nor how long it may take or how often it is tried."""
-    if isinstance(step, DatasetStep):
-        return ("dataset", step.name, step.digest, step.format)
-    if isinstance(step, RegisterStep):
-        return asdict(replace(step, model=""))
-    if isinstance(step, CommandStep):
-        return asdict(
-            replace(step, retries=0, retry_delay=0.0, timeout=0.0, cache=True, resources=type(step.resources)())
-        )
-    return asdict(replace(step, used=())) if isinstance(step, RegisterStep) else asdict(step)
+    match step:
+        case DatasetStep():
+            return ("dataset", step.name, step.digest, step.format)
+        case RegisterStep():
+            return described(replace(step, model=""))
+        case CommandStep():
+            return described(step.deciding)

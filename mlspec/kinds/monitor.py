@@ -10,10 +10,10 @@ from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.ir.check import Check, Drift
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, column_digest
+from mlspec.kinds._work import ScheduleSpec, as_schedule
 from mlspec.kinds.dataset import Dataset
 from mlspec.kinds.deployment import Deployment
 from mlspec.kinds.feature_view import FeatureView
-from mlspec.kinds.pipeline import ScheduleSpec, as_schedule
 from mlspec.kinds.source import Source
 from mlspec.language.checked import Read, of_columns, of_query, of_rows
 from mlspec.language.scope import Scope

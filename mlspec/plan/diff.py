@@ -124,10 +124,18 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
             consequences=_consequences(resource, action),
             estimate=_estimate(record, reality),
         )
+    if _bounded_otherwise(resource, record):
+        return _changed(base, resource, record, reality)
     if dict(record.about) != dict(resource.about):
         fields = field_changes(record.about, resource.about, {})
         return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
     return None
+
+
+def _bounded_otherwise(resource: Resource, record: Record) -> bool:
+    """Whether the parameters of a published definition may be something else: that decides no result, and is in no digest."""
+    definition = resource.form == "workflow" and "model" not in record.outputs
+    return definition and record.words.get("parameters") != resource.words.get("parameters")
 
 
 def _changed(base: Change, resource: Resource, record: Record, reality: Reality) -> Change:

@@ -32,7 +32,7 @@ def test_a_module_is_small_and_says_what_it_is_for(path: Path) -> None:
 
 def test_every_kind_is_found_by_its_file_name() -> None:
     assert set(KINDS.names()) == {
-        "project", "team", "source", "entity", "feature_view", "feature_set", "dataset", "pipeline", "model", "deployment",
+        "project", "team", "source", "entity", "feature_view", "feature_set", "dataset", "step", "pipeline", "model", "deployment",
         "monitor", "policy", "moved", "removed", "import",
     }  # fmt: skip
     for name in KINDS.names():

@@ -93,7 +93,7 @@ TOLD_ONLY = {
 }
 """Pages whose example is not run, each with its reason."""
 
-NO_CODES = {"und-x-icu", "utf-8", "utf-8-sig", "us-east-1", "ls-files", "rev-parse"}
+NO_CODES = {"und-x-icu", "utf-8", "utf-8-sig", "us-east-1", "ephemeral-storage", "ls-files", "rev-parse"}
 """Words of the source that look like codes and are none."""
 
 

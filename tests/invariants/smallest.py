@@ -30,6 +30,8 @@ DOCUMENTS = {
     "dataset": {"kind": "dataset", "name": "rows", "feature_set": "chosen", "format": "csv",
                 "labels": {"label": "big", "sql": "SELECT shop, till, at AS event_time, 3 AS items, paid AS basket, paid > 9 AS big FROM sales"},
                 "split": {"hash": {"columns": ["till"], "test": 0.25, "validation": 0.1}}},
+    "step": {"kind": "step", "name": "fit", "command": ["sh", "-c", "exit 0"], "inputs": {"rows": "artifact"},
+             "parameters": {"depth": {"type": "int64", "default": 3, "min": 1}, "alpha": {"type": "float64"}}, "env": {"B": "2", "A": "1"}},
     "pipeline": {"kind": "pipeline", "name": "train", "parameters": {
         "depth": {"type": "int64", "default": 3, "min": 1}, "alpha": {"type": "float64", "default": 0.5}}, "steps": {
         "rows": {"dataset": "rows"},

@@ -131,7 +131,15 @@ def test_every_field_reaches_a_manifest(target):
         "computed": (Computed("distance", "int64", "legs * 100", (("legs", "int64"),)),),
     }  # fmt: skip
     parts = {
-        "resources": {"cpu": "1m", "memory": "1Mi", "gpu": 2, "cpu_limit": "9", "memory_limit": "9Gi"},
+        "resources": {
+            "cpu": "1m",
+            "memory": "1Mi",
+            "gpu": 2,
+            "cpu_limit": "9",
+            "memory_limit": "9Gi",
+            "storage": "1Gi",
+            "storage_limit": "9Gi",
+        },
         "rollout": {"strategy": "recreate", "max_unavailable": "3", "max_surge": "4"},
         "liveness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
         "readiness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},

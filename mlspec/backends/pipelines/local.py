@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from mlspec.backends.port import Artifact, BackendError, Capability, Outcome, Pi
 from mlspec.base.dag import upstream
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
+from mlspec.ir.later import described
 from mlspec.ir.workflow import Workflow
 
 
@@ -42,7 +43,9 @@ class Local(PipelineTarget):
         inherit: tuple[str, ...] = ()
 
     settings: Settings
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.COLLECT})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.COLLECT, Capability.METRIC_PARAMETERS, Capability.BACKOFF}
+    )
 
     def __init__(self, settings: Settings, place: Place) -> None:
         super().__init__(settings, replace(place, root=place.root.resolve(), private=place.private.resolve()))
@@ -51,14 +54,14 @@ class Local(PipelineTarget):
     def render(self, workflow: Workflow) -> tuple[Artifact, ...]:
         """Describe the workflow as JSON: its steps as they will be run, and for which others each one waits."""
         edges = needs(workflow)
-        described = asdict(workflow) | {
+        told = described(workflow) | {
             "parameters": {name: json.loads(text) for name, text in workflow.parameters},
             "steps": [
-                {"type": type(step).__name__.removesuffix("Step").lower(), **asdict(step), "needs": edges[step.name]}
+                {"type": type(step).__name__.removesuffix("Step").lower(), **described(step), "needs": edges[step.name]}
                 for step in workflow.steps
             ],
         }
-        text = json.dumps(described, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        text = json.dumps(told, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         return (Artifact(f"pipelines/{workflow.name}.json", text),)
 
     def publish(self, workflow: Workflow) -> Outcome:

@@ -12,13 +12,13 @@ from typing import Any
 from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, declared, output_paths
 from mlspec.base.digest import digest
 from mlspec.base.folder import NotCopyable, copy_path, link
-from mlspec.ir.workflow import CommandStep, DatasetStep, Step, Workflow
+from mlspec.ir.workflow import CommandStep, DatasetStep, Step
 
 _ENTRY = "entry.json"
 _UNUSED = 24 * 3600.0
 
 
-def cache_key(step: CommandStep | DatasetStep, workflow: Workflow, inputs: Mapping[str, Output]) -> str:
+def cache_key(step: CommandStep | DatasetStep, parameters: Mapping[str, str], inputs: Mapping[str, Output]) -> str:
     """Take the digest of all that decides the outputs of a step; of a secret that is its reference, not its value."""
     if isinstance(step, DatasetStep):
         return digest("dataset", step.digest, step.format)
@@ -27,7 +27,7 @@ def cache_key(step: CommandStep | DatasetStep, workflow: Workflow, inputs: Mappi
         step.command,
         sorted(step.env),
         sorted((name, secret.store, secret.key) for name, secret in step.secrets),
-        sorted(workflow.parameters),
+        sorted(parameters.items()),
         sorted(step.code),
         sorted((name, output.digest) for name, output in inputs.items()),
         sorted(step.outputs),

@@ -1,12 +1,12 @@
 """What a step sees: the environment variables by which it gets its parameters, paths and secrets."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlspec.backends.port import BackendError
+from mlspec.ir.given import as_text
 from mlspec.ir.workflow import CommandStep, Workflow
 
 INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -32,15 +32,9 @@ def read_secrets(workflow: Workflow) -> dict[str, str]:
     return {key: os.environ[key] for _, key in needed}
 
 
-def parameter_texts(workflow: Workflow) -> dict[str, str]:
-    """Give parameters as steps get them: strings as they are, everything else as JSON."""
-    values = {name: (text, json.loads(text)) for name, text in workflow.parameters}
-    return {name: value if isinstance(value, str) else text for name, (text, value) in values.items()}
-
-
 def environment(
     step: CommandStep,
-    workflow: Workflow,
+    parameters: Mapping[str, str],
     inputs: Mapping[str, Path],
     outputs: Mapping[str, Path],
     secrets: Mapping[str, str],
@@ -49,7 +43,7 @@ def environment(
     """Put together all variables of a step; the contract's own win over those of the step, those over inherited ones."""
     own = dict(step.env) | {name: secrets[secret.key] for name, secret in step.secrets}
     contract = {
-        **{f"MLSPEC_PARAM_{name.upper()}": text for name, text in parameter_texts(workflow).items()},
+        **{f"MLSPEC_PARAM_{name.upper()}": as_text(value) for name, value in parameters.items()},
         **{f"MLSPEC_INPUT_{name.upper()}": str(path) for name, path in inputs.items()},
         **{f"MLSPEC_OUTPUT_{name.upper()}": str(path) for name, path in outputs.items()},
     }

@@ -1,29 +1,24 @@
 """Which step waits for which, and whether a conditional step runs."""
 
 import json
-import re
 from collections.abc import Mapping
 
 from mlspec.backends.port import BackendError
-from mlspec.base.dag import Cycle, in_order
+from mlspec.base.dag import Cycle
 from mlspec.ir.condition import ConditionProblem, compile_condition
 from mlspec.ir.condition import holds as condition_holds
-from mlspec.ir.workflow import CommandStep, RegisterStep, Step, Workflow
-
-_METRICS = re.compile(r"""\bmetrics\s*(?:\.\s*(\w+)|\[\s*(['"])(\w+)\2\s*\])""")
+from mlspec.ir.waiting import waits_for
+from mlspec.ir.workflow import CommandStep, Workflow
 
 Metrics = Mapping[str, Mapping[str, float]]
 
 
 def needs(workflow: Workflow) -> dict[str, tuple[str, ...]]:
-    """Give the steps for which each step waits: those of its inputs, and those whose metrics its condition reads."""
-    names = {step.name for step in workflow.steps}
-    found = {step.name: tuple(sorted(_named(step) & names)) for step in workflow.steps}
+    """Give the steps for which each step waits."""
     try:
-        in_order(found)
+        return waits_for(workflow)
     except Cycle as error:
         raise BackendError(f"steps of workflow `{workflow.name}` wait for each other: {error}") from error
-    return found
 
 
 def check_conditions(workflow: Workflow) -> None:
@@ -49,16 +44,6 @@ def holds(step: CommandStep, workflow: Workflow, metrics: Metrics) -> bool:
     except ConditionProblem as error:
         there = ", ".join(sorted(f"`metrics.{s}.{m}`" for s, found in metrics.items() for m in found)) or "no metrics"
         raise _refuse(step, f"{error}; there is {there}") from error
-
-
-def _named(step: Step) -> set[str]:
-    match step:
-        case CommandStep():
-            return {source.step for _, source in step.inputs} | {m[1] or m[3] for m in _METRICS.finditer(step.when)}
-        case RegisterStep():
-            return {step.source.step, step.metrics.step}
-        case _:
-            return set()
 
 
 def _refuse(step: CommandStep, why: str) -> BackendError:

@@ -11,6 +11,7 @@ from mlspec.backends.pipelines._local.edges import needs
 from mlspec.backends.pipelines._local.history import RUNNING
 from mlspec.backends.pipelines._local.steps import DONE, FAILED, NOT_RUN, SKIPPED, Bench, Result, do_step, shown
 from mlspec.backends.port import BackendError, Run, StepRun
+from mlspec.ir.waiting import needed
 
 HEARTBEAT = 10.0
 """Seconds after which a step that still runs is mentioned again."""
@@ -51,7 +52,7 @@ class Execution:
         while waiting or self.running:
             for name in tuple(waiting):
                 before = [self.results.get(parent) for parent in parents[name]]
-                if fate := _fate(before):
+                if fate := self._fate(name, parents[name]):
                     self._settle(name, Result(fate))
                 elif None not in before and len(self.running) < parallelism:
                     self._start(name, pool, {parent: self.results[parent] for parent in parents[name]})
@@ -62,6 +63,15 @@ class Execution:
             for future in done:
                 self._finish(future)
             self._beat()
+
+    def _fate(self, name: str, parents: tuple[str, ...]) -> str:
+        """Say why a step will not run, as far as its parents decide it: one failed, or one that it needs was skipped."""
+        known = {parent: self.results[parent].status for parent in parents if parent in self.results}
+        if {FAILED, NOT_RUN} & set(known.values()):
+            return NOT_RUN
+        step = self.bench.workflow.step(name)
+        skipped = step is not None and any(known.get(parent) == SKIPPED for parent in needed(step))
+        return SKIPPED if skipped and len(known) == len(parents) else ""
 
     def _start(self, name: str, pool: ThreadPoolExecutor, before: Mapping[str, Result]) -> None:
         step = self.bench.workflow.step(name)
@@ -138,11 +148,3 @@ class Execution:
             "error": str(result.error) if result.error else "",
             "model": result.version.model if result.version else "",
         }
-
-
-def _fate(before: list[Result | None]) -> str:
-    """Say why a step will not run, as far as its parents decide it: one failed, or one was skipped."""
-    found = {result.status for result in before if result is not None}
-    if found & {FAILED, NOT_RUN}:
-        return NOT_RUN
-    return SKIPPED if SKIPPED in found and None not in before else ""

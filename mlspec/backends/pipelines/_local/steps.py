@@ -15,6 +15,7 @@ from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs,
 from mlspec.backends.pipelines._local.process import Command, Stopped, TimedOut, run_command, tail
 from mlspec.backends.pipelines._local.register import register
 from mlspec.backends.port import BackendError, ModelVersion, Place, Tools
+from mlspec.ir.given import UnfitValue, given
 from mlspec.ir.workflow import CommandStep, DatasetStep, RegisterStep, Step, Workflow
 
 DONE, CACHED, SKIPPED, FAILED, NOT_RUN = "done", "cached", "skipped", "failed", "not run"
@@ -55,10 +56,11 @@ def do_step(step: Step, bench: Bench, before: Mapping[str, Result]) -> Result:
         case CommandStep() if not holds(step, bench.workflow, {n: r.outputs.metrics for n, r in before.items()}):
             return Result(SKIPPED)
     inputs = _inputs(step, before)
-    key = cache_key(step, bench.workflow, inputs) if keeps(step) else ""
+    parameters = _parameters(step, bench, before)
+    key = cache_key(step, parameters, inputs) if keeps(step) else ""
     if key and (found := bench.cache.fetch(key, step, bench.folder.step(step.name))) is not None:
         return Result(CACHED, outputs=found, key=key)
-    outputs = _export(step, bench) if isinstance(step, DatasetStep) else _attempts(step, bench, inputs)
+    outputs = _export(step, bench) if isinstance(step, DatasetStep) else _attempts(step, bench, parameters, inputs)
     if key:
         bench.cache.store(key, step, outputs)
     return Result(DONE, outputs=outputs, key=key)
@@ -68,6 +70,16 @@ def shown(path: Path, place: Place) -> str:
     """Write a path as a person in the project's folder would."""
     root = place.root.resolve()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _parameters(step: CommandStep | DatasetStep, bench: Bench, before: Mapping[str, Result]) -> dict[str, str]:
+    if isinstance(step, DatasetStep):
+        return {}
+    try:
+        return given(bench.workflow, step, {name: result.outputs.metrics for name, result in before.items()})
+    except UnfitValue as error:
+        what = f"step `{step.name}` of workflow `{bench.workflow.name}` cannot be given what it asks for: {error}"
+        raise BackendError(what, "", "step-failed") from error
 
 
 def _inputs(step: CommandStep | DatasetStep, before: Mapping[str, Result]) -> dict[str, Output]:
@@ -95,7 +107,7 @@ def _export(step: DatasetStep, bench: Bench) -> Outputs:
         raise BackendError(what, getattr(error, "help", ""), getattr(error, "code", "step-failed")) from error
 
 
-def _attempts(step: CommandStep, bench: Bench, inputs: Mapping[str, Output]) -> Outputs:
+def _attempts(step: CommandStep, bench: Bench, parameters: Mapping[str, str], inputs: Mapping[str, Output]) -> Outputs:
     log = bench.folder.log(step.name)
     attempts = step.retries + 1
     for attempt in range(1, attempts + 1):
@@ -103,20 +115,23 @@ def _attempts(step: CommandStep, bench: Bench, inputs: Mapping[str, Output]) -> 
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"--- attempt {attempt} of {attempts} ---\n")
         try:
-            return _attempt(step, bench, inputs, log)
+            return _attempt(step, bench, parameters, inputs, log)
         except BackendError as error:
             if attempt == attempts:
                 raise
-            bench.tools.say(f"{step.name}: {error}; attempt {attempt + 1} of {attempts} in {step.retry_delay:g} s")
-            if bench.guard.stop.wait(step.retry_delay):
+            delay = step.wait_before(attempt + 1)
+            bench.tools.say(f"{step.name}: {error}; attempt {attempt + 1} of {attempts} in {delay:g} s")
+            if bench.guard.stop.wait(delay):
                 raise Stopped from error
     raise AssertionError(attempts)
 
 
-def _attempt(step: CommandStep, bench: Bench, inputs: Mapping[str, Output], log: Path) -> Outputs:
+def _attempt(
+    step: CommandStep, bench: Bench, parameters: Mapping[str, str], inputs: Mapping[str, Output], log: Path
+) -> Outputs:
     outputs = prepare(step, bench.folder.step(step.name))
     places = {name: output.path for name, output in inputs.items()}
-    variables = environment(step, bench.workflow, places, outputs, bench.secrets, bench.inherit)
+    variables = environment(step, parameters, places, outputs, bench.secrets, bench.inherit)
     argv = ("/bin/sh", "-c", *step.command) if len(step.command) == 1 else step.command
     command = Command(argv, bench.place.root, variables, step.timeout)
     try:

@@ -1,0 +1,200 @@
+"""Whether the steps of a pipeline are sound: each by itself, and what they take of each other."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.base.diag import Diagnostic, known_names
+from mlspec.ir.condition import ConditionProblem, compile_condition
+from mlspec.ir.given import unfit
+from mlspec.ir.workflow import Allowed, OfParameter, OutputType
+from mlspec.kinds._stages import Stage, kind_of, reference
+from mlspec.kinds._work import Parameter, ValueSpec, code_of
+from mlspec.language.scope import Scope
+
+Path = tuple[str | int, ...]
+_WORDS = {"register_model": "register"}
+_REPEATED = ("retry_factor", "retry_max_delay")
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The steps of one pipeline, all of them; `parameters` are the pipeline's."""
+
+    scope: Scope
+    stages: Mapping[str, Stage]
+    parameters: Mapping[str, Parameter]
+
+    def check(self, stage: Stage) -> Iterator[Diagnostic]:
+        """What is wrong with one step."""
+        at = ("steps", stage.name)
+        spec = stage.spec
+        if not spec.what:
+            message = f"step `{stage.name}` needs exactly one of `dataset`, `command`, `use`, `register`"
+            yield self.scope.error("invalid-step", message, *at)
+            return
+        yield from self._meaningless(stage, at)
+        for where, output in spec.taken().items():
+            field = "register" if spec.register_model else "inputs"
+            yield from self._input(output, (*at, field, where), stage)
+        for pattern in spec.code if stage.used is None or "code" in stage.said else ():
+            if not code_of(self.scope, pattern):
+                yield self.scope.error("missing-file", f"no file matches `{pattern}`", *at, "code")
+        yield from self._condition(stage, at)
+        for index, name in enumerate(spec.after):
+            yield from self._other(name, stage, (*at, "after", index))
+        for name, path in stage.measured():
+            yield from self._measured(name, stage, (*at, *path))
+        yield from self._parameters(stage, at)
+        yield from self._each(stage, at)
+        yield from self._use(stage, at)
+
+    def _meaningless(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        spec = stage.spec
+        allowed = {spec.what, "description"}
+        if spec.what in {"dataset", "register_model"}:
+            shown = _WORDS.get(spec.what, spec.what)
+            for field in sorted(stage.said - allowed):
+                message = f"`{field}` means nothing in a step with `{shown}`"
+                yield self.scope.error("meaningless-field", message, *at, field, key=True)
+        for field in _REPEATED if not spec.retries else ():
+            if field in stage.said:
+                message = f"`{field}` means nothing without `retries`"
+                yield self.scope.error("meaningless-field", message, *at, field, key=True)
+        if spec.what == "use" and "outputs" in stage.said:
+            message = "`outputs` means nothing in a step with `use`: they are those of the step that is used"
+            yield self.scope.error("meaningless-field", message, *at, "outputs", key=True)
+
+    def _condition(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        try:
+            if stage.spec.when:
+                compile_condition(stage.spec.when)
+        except ConditionProblem as problem:
+            message = f"the condition cannot be read: {problem}"
+            yield self.scope.error("invalid-condition", message, *at, "when")
+
+    def _other(self, name: str, stage: Stage, path: Path) -> Iterator[Diagnostic]:
+        if name not in self.stages or name == stage.name:
+            others = [s for s in self.stages if s != stage.name]
+            help_ = known_names(name, others, "step")
+            yield self.scope.error("unknown-step", f"there is no other step `{name}`", *path, help=help_)
+
+    def _input(self, output: str, path: Path, stage: Stage) -> Iterator[Diagnostic]:
+        name, _, wanted = output.partition(".")
+        if unknown := list(self._other(name, stage, path)):
+            yield from unknown
+            return
+        offered = self.stages[name].offered()
+        if wanted not in offered:
+            help_ = known_names(wanted, offered, "output")
+            yield self.scope.error("unknown-output", f"step `{name}` has no output `{wanted}`", *path, help=help_)
+            return
+        fixed = {("register", "model"): OutputType.MODEL, ("register", "metrics"): OutputType.METRICS}
+        expected = fixed.get((str(path[-2]), str(path[-1]))) or stage.wanted.get(str(path[-1]))
+        if expected and offered[wanted] is not expected:
+            several = self.stages[name].scattered
+            help_ = (
+                f"step `{name}` has one for each item of its `each`; `keep: {{best: …}}` keeps one" if several else ""
+            )
+            message = f"`{output}` is of type `{offered[wanted]}`, not `{expected}`"
+            yield self.scope.error("wrong-type", message, *path, help=help_)
+
+    def _measured(self, name: str, stage: Stage, path: Path) -> Iterator[Diagnostic]:
+        if unknown := list(self._other(name, stage, path)):
+            yield from unknown
+        elif not self.stages[name].measures:
+            several = self.stages[name].scattered
+            why = "has metrics for each item of its `each`" if several else "has no output of type `metrics`"
+            help_ = "`keep: {best: …}` keeps one" if several else "add one, as in `outputs: {metrics: metrics}`"
+            yield self.scope.error("unknown-output", f"step `{name}` {why}", *path, help=help_)
+
+    def _parameters(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        for name, given in stage.spec.parameters.items():
+            inner = isinstance(given, ValueSpec)
+            path = (*at, "parameters", name, *(("value",) if inner else ()))
+            if stage.used and name not in stage.declared:
+                help_ = known_names(name, stage.declared, "parameter")
+                message = f"`{stage.used.address}` has no parameter `{name}`"
+                yield self.scope.error("unknown-parameter", message, *at, "parameters", name, key=True, help=help_)
+            elif stage.used and inner:
+                message = f"`{stage.used.address}` says what `{name}` may be: only a value is given here"
+                yield self.scope.error("invalid-use", message, *at, "parameters", name)
+            else:
+                yield from self._value(stage, name, given, path)
+
+    def _value(self, stage: Stage, name: str, given: Any, path: Path) -> Iterator[Diagnostic]:
+        written = given.value if isinstance(given, ValueSpec) else given
+        source = reference(written)
+        if isinstance(source, OfParameter) and source.name not in self.parameters:
+            help_ = known_names(source.name, self.parameters, "parameter")
+            yield self.scope.error("unknown-parameter", f"there is no parameter `{source.name}`", *path, help=help_)
+            return
+        allowed = stage.value(name, self.parameters).allowed
+        if isinstance(source, OfParameter):
+            known = self.parameters[source.name]
+            if known.type != allowed.type and (known.type, allowed.type) != ("int64", "float64"):
+                message = f"parameter `{source.name}` is of type `{known.type}`, `{name}` of type `{allowed.type}`"
+                yield self.scope.error("invalid-parameter", message, *path)
+                return
+            written = known.default
+        elif source is not None:
+            if allowed.type not in {"float64", "int64"}:
+                message = f"`{name}` is of type `{allowed.type}`, and a metric is a number"
+                yield self.scope.error("invalid-parameter", message, *path)
+            return
+        if problem := unfit(written, allowed):
+            yield self.scope.error("invalid-parameter", f"`{name}`: {problem}", *path)
+
+    def _each(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        each = stage.spec.each
+        if each is None:
+            return
+        if each.keep and OutputType.METRICS not in stage.spec.outputs.values():
+            message = (
+                f"the best item of step `{stage.name}` is told by a metric, and it has no output of type `metrics`"
+            )
+            yield self.scope.error("invalid-fan-out", message, *at, "each", "keep")
+        yield from self._sets(stage, (*at, "each"))
+        for name in each.names:
+            if stage.used and name not in stage.declared:
+                help_ = known_names(name, stage.declared, "parameter")
+                message = f"`{stage.used.address}` has no parameter `{name}`"
+                yield self.scope.error("unknown-parameter", message, *at, "each", help=help_)
+                continue
+            allowed = self._known(stage, name)
+            values = [i[name] for i in each.items() if name in i]
+            allowed = allowed or Allowed(kind_of(next((v for v in values if isinstance(v, float)), values[0])))
+            if problem := next((p for v in values if (p := unfit(v, allowed))), ""):
+                yield self.scope.error("invalid-parameter", f"`{name}`: {problem}", *at, "each")
+
+    def _known(self, stage: Stage, name: str) -> Allowed | None:
+        if name in stage.declared:
+            return stage.declared[name].allowed
+        if name in stage.spec.parameters:
+            return stage.value(name, self.parameters).allowed
+        return self.parameters[name].allowed if name in self.parameters else None
+
+    def _sets(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        """A parameter that only some sets have needs a value for the others."""
+        each = stage.spec.each
+        for index, one in enumerate(each.sets or () if each else ()):
+            for name in sorted(set(each.names if each else ()) - set(one)):
+                if name not in {*stage.names(), *self.parameters}:
+                    message = f"this set has no `{name}`, which others have"
+                    help_ = f"give it a value in `parameters` of step `{stage.name}`"
+                    yield self.scope.error("invalid-fan-out", message, *at, "sets", index, help=help_)
+
+    def _use(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        if stage.used is None:
+            return
+        for name in sorted(set(stage.spec.inputs) - set(stage.wanted)):
+            help_ = known_names(name, stage.wanted, "input")
+            message = f"`{stage.used.address}` has no input `{name}`"
+            yield self.scope.error("invalid-use", message, *at, "inputs", name, key=True, help=help_)
+        for name in sorted(set(stage.wanted) - set(stage.spec.inputs)):
+            message = f"step `{stage.name}` gives `{stage.used.address}` no input `{name}`"
+            yield self.scope.error("invalid-use", message, *at, "use", help=f"add `inputs: {{{name}: step.output}}`")
+        given = {*stage.names(), *(stage.spec.each.names if stage.spec.each else ())}
+        for name in sorted(set(stage.declared) - given):
+            message = f"step `{stage.name}` gives `{stage.used.address}` no value for `{name}`, which has no default"
+            yield self.scope.error("invalid-use", message, *at, "use", help=f"add `parameters: {{{name}: …}}`")

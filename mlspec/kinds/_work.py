@@ -1,0 +1,152 @@
+"""What the steps of pipelines are made of: parameters, resources, schedules, and the work of a command."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from mlspec.documents.project import OutsideProject
+from mlspec.ir.given import unfit
+from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule
+from mlspec.language.scope import Scope
+from mlspec.language.secret import SecretRef
+from mlspec.language.spec import OnChange, Part
+from mlspec.language.words import Bool, Cron, Duration, Float, Int, Name, Quantity, TimeZone
+
+Scalar = str | Int | Float | Bool
+Kind = Literal["string", "int64", "float64", "boolean"]
+
+
+class ScheduleSpec(Part):
+    """When a pipeline or a monitor starts by itself."""
+
+    cron: Cron
+    timezone: TimeZone = "UTC"
+
+    def lower(self) -> Schedule:
+        """As backends see it."""
+        return Schedule(self.cron, self.timezone)
+
+
+class PipelineSchedule(ScheduleSpec):
+    """And what happens when a run is still going on, or when nothing could start at a time."""
+
+    overlap: Overlap = Overlap.SKIP
+    catchup: Bool = False
+
+    def lower(self) -> Schedule:
+        return Schedule(self.cron, self.timezone, self.overlap, self.catchup)
+
+
+def as_schedule(value: Any) -> Any:
+    """`"0 3 * * *"` for `{cron: "0 3 * * *"}`."""
+    return {"cron": value} if isinstance(value, str) else value
+
+
+class Bounds(Part):
+    """What a parameter may be."""
+
+    type: Kind
+    min: Float | None = None
+    max: Float | None = None
+    choices: tuple[str | Int | Float, ...] = ()
+    description: Annotated[str, OnChange.METADATA] = ""
+
+    @property
+    def allowed(self) -> Allowed:
+        """As backends see it."""
+        return Allowed(self.type, self.min, self.max, tuple(json.dumps(c) for c in self.choices))
+
+    def problem(self, value: Any) -> str:
+        """Why a value does not fit; empty if it does."""
+        return unfit(value, self.allowed)
+
+
+class Parameter(Bounds):
+    """A value that a run can be given; `default` is its value otherwise."""
+
+    default: Scalar
+
+
+class StepParameterSpec(Bounds):
+    """A parameter of a reusable step; without `default`, who uses the step gives its value."""
+
+    default: Scalar | None = None
+
+
+class ValueSpec(Bounds):
+    """A parameter of a step with its value: one that is written, `${parameters.x}`, or `${metrics.step.name}`."""
+
+    value: Scalar
+
+
+class ResourcesSpec(Part):
+    """What a container asks for, as Kubernetes writes it; a limit is the request where it is not given."""
+
+    cpu: Quantity = ""
+    memory: Quantity = ""
+    gpu: Int = Field(default=0, ge=0)
+    cpu_limit: Quantity = ""
+    memory_limit: Quantity = ""
+    ephemeral_storage: Quantity = ""
+    ephemeral_storage_limit: Quantity = ""
+
+    def lower(self) -> Resources:
+        """As backends see it."""
+        return Resources(
+            self.cpu, self.memory, self.gpu, self.cpu_limit, self.memory_limit, self.ephemeral_storage, self.ephemeral_storage_limit
+        )  # fmt: skip
+
+
+class CacheSpec(Part):
+    """What is taken from the cache is younger than `ttl`."""
+
+    ttl: Duration
+
+
+class Work(Part):
+    """A command with all that it needs, but for where its inputs come from."""
+
+    command: str | tuple[str, ...] | None = None
+    outputs: dict[Name, OutputType] = {}
+    code: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretRef] = {}
+    image: str = ""
+    resources: ResourcesSpec = ResourcesSpec()
+    retries: Int = Field(default=0, ge=0, le=100)
+    retry_delay: Duration | None = None
+    retry_factor: Float = Field(default=1.0, ge=1, le=100)
+    retry_max_delay: Duration | None = None
+    timeout: Duration | None = None
+    idle_timeout: Duration | None = None
+    on_error: OnError | None = None
+    cache: Bool | CacheSpec = True
+
+    def work(self, name: str, code: tuple[tuple[str, str], ...]) -> CommandStep:
+        """The step as backends see it, with the digests of its code, but without inputs and parameters."""
+        command = (self.command,) if isinstance(self.command, str) else tuple(self.command or ())
+        secrets = tuple((n, s.lower()) for n, s in sorted(self.secrets.items()))
+        return CommandStep(
+            name, command, (), tuple(sorted(self.outputs.items())), tuple(sorted(self.env.items())), secrets, code, self.image,
+            self.resources.lower(), self.retries, _seconds(self.retry_delay), _seconds(self.timeout),
+            cache=self.cache is not False, retry_factor=float(self.retry_factor), retry_max_delay=_seconds(self.retry_max_delay),
+            idle_timeout=_seconds(self.idle_timeout), on_error=self.on_error,
+            cache_ttl=self.cache.ttl.seconds if isinstance(self.cache, CacheSpec) else 0.0,
+        )  # fmt: skip
+
+
+def code_of(scope: Scope, pattern: str) -> tuple[str, ...]:
+    """The files, or the folder, that a pattern means; none where it leads out of the project."""
+    try:
+        found = scope.files.glob(pattern)
+        return found or ((pattern,) if scope.files.path(pattern).is_dir() else ())
+    except OutsideProject:
+        return ()
+
+
+def _seconds(duration: Duration | None) -> float:
+    return duration.seconds if duration else 0.0
+
+
+Scheduled = Annotated[PipelineSchedule, BeforeValidator(as_schedule, json_schema_input_type=str | PipelineSchedule)]
