@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 
 def digest(*values: object) -> str:
     """A hex digest (32 digits, BLAKE2b) of JSON values; mappings in any key order are equal, sequences are not."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_TEXT.encode(values).encode(), digest_size=16).hexdigest()
 
 
 def digest_bytes(chunks: Iterable[bytes]) -> str:
@@ -21,3 +20,6 @@ def digest_bytes(chunks: Iterable[bytes]) -> str:
 
 def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)

@@ -1,6 +1,7 @@
 """The command `mlspec`: finds the verb, runs it, and turns whatever goes wrong into a message and an exit code."""
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 from mlspec.cli.arguments import Parser, add_global_options
 
 OK, ERROR, INTERRUPTED = 0, 1, 130
+_MANY = 100_000
+"""So many new objects before Python looks for cycles among them: it looks in vain while a project is read, and often."""
 
 VERBS = {
     "init": "start a project in an empty folder",
@@ -97,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows `?` rather than a traceback
+    gc.set_threshold(_MANY, *gc.get_threshold()[1:])
     args = make_parser().parse_args(arguments)
     try:
         code: int = _module(args.verb).run(args)

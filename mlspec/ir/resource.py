@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from mlspec.base.address import Address
@@ -47,7 +48,7 @@ class Resource:
         """The name of the form of its body."""
         return type(self.body).__name__.lower()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of what should be made; words and descriptions have no part in it."""
         return body_digest(self.body)
@@ -57,11 +58,11 @@ class Resource:
         """Whether it reads rows that somebody else keeps."""
         return isinstance(self.body, Relation) and self.body.scan is not None
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The physical version of a relation, the model version of what makes, serves or names one; empty for what has none."""
         if isinstance(self.body, Relation):
-            return physical_name(str(self.address), self.body)
+            return physical_name(str(self.address), self.body, self.digest)
         return self.body.version if isinstance(self.body, Workflow | Service | Alias) else ""
 
 
@@ -121,13 +122,13 @@ def column_digest(column: Column) -> str:
     return digest(column.digest, str(column.type))
 
 
-def physical_name(address: str, body: Relation) -> str:
-    """The name under which an engine keeps this version of a relation: its name and its data digest.
+def physical_name(address: str, body: Relation, digest_: str = "") -> str:
+    """The name under which an engine keeps this version of a relation: its name and its data digest, which may be known.
 
     What is kept in partitions has the digest of its definition there: new rows are put into the version that is there.
     """
     name = Address.parse(address)
-    meaning = body.definition.digest if body.definition else body_digest(body)
+    meaning = body.definition.digest if body.definition else digest_ or body_digest(body)
     return f"{name.name}__{meaning[:8]}"
 
 

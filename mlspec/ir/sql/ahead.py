@@ -64,10 +64,14 @@ def _dated(select: exp.Select) -> bool:
     keys = group.expressions if group else []
     if group is not None and group.args.get("all"):  # by every column that is no aggregate
         keys = [p.unalias() for p in select.selects if not p.find(exp.AggFunc)]
-    wanted = {p.sql() for p in keys}
-    by_name = [p for p in select.selects if p.unalias().sql() in wanted or p.alias_or_name in wanted]
-    latest = [m for p in select.selects for m in p.find_all(exp.Max) if not m.find_ancestor(exp.Window)]
-    return any(_is_time(k) for k in (*keys, *by_name, *latest))
+    if any(_is_time(k) for k in keys):
+        return True
+    latest = (m for p in select.selects for m in p.find_all(exp.Max) if not m.find_ancestor(exp.Window))
+    if any(_is_time(m) for m in latest):
+        return True
+    wanted = {p.sql() for p in keys}  # a key may be the name of a column, or its expression once more
+    by_name = (p for p in select.selects if _is_time(p))
+    return any(p.alias_or_name in wanted or p.unalias().sql() in wanted for p in by_name)
 
 
 def _window(node: exp.Expr, *, happens: bool) -> str:
