@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)(?:/([a-z][a-z0-9_]*))?")
 
@@ -25,7 +26,13 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Read `kind.name` or `kind.name/part`; raises ValueError on anything else."""
-        match = _ADDRESS.fullmatch(text)
-        if match is None:
-            raise ValueError(f"`{text}` is not an address; write `kind.name`")
-        return cls(match[1], match[2], match[3] or "")
+        return _parsed(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(text: str) -> Address:
+    """An address is read many times: by the state, by facts, by everything that has it as its parent."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not an address; write `kind.name`")
+    return Address(match[1], match[2], match[3] or "")

@@ -9,7 +9,7 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ def _whole(text: str) -> bytes:
     return digest_bytes((raw,)).encode() + raw
 
 
+@cache
 def made_by() -> str:
     """The digest of what decides what a compile makes of files: this program, its SQL library, Python."""
     home = Path(__file__).parents[1]

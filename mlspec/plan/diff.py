@@ -91,10 +91,12 @@ def _delete(record: Record, forgotten: frozenset[Address]) -> Change:
 
 
 def _compare(resource: Resource, record: Record | None, reality: Reality, *, requested: bool) -> Change | None:
-    version = _version(resource)
+    lost = _lost(resource, record, reality) if record is not None and record.form == resource.form else ""
+    if record is not None and not requested and _same(resource, record) and not lost:
+        return None
     base = Change(
         resource.address, resource.form, Action.NONE, "", owner=resource.owner,
-        protect=resource.protect or (record is not None and record.protect), version=version,
+        protect=resource.protect or (record is not None and record.protect), version=_version(resource),
         tags=tuple(resource.about.get("tags", ())),
     )  # fmt: skip
     if record is None:
@@ -106,7 +108,7 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
         )
     if record.digest != resource.digest:
         return _changed(base, resource, record, reality)
-    if lost := _lost(resource, record, reality):
+    if lost:
         action = _made(resource, reality, _repair(resource))
         return replace(
             base,
@@ -126,10 +128,14 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
         )
     if _bounded_otherwise(resource, record):
         return _changed(base, resource, record, reality)
-    if dict(record.about) != dict(resource.about):
-        fields = field_changes(record.about, resource.about, {})
-        return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
-    return None
+    fields = field_changes(record.about, resource.about, {})
+    return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
+
+
+def _same(resource: Resource, record: Record) -> bool:
+    """Whether what is recorded is what should be, and called so."""
+    about = record.digest == resource.digest and dict(record.about) == dict(resource.about)
+    return about and record.form == resource.form and not _bounded_otherwise(resource, record)
 
 
 def _bounded_otherwise(resource: Resource, record: Record) -> bool:

@@ -123,31 +123,45 @@ def _current(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
+class _Wrong(Exception):
+    """A value is not what it should be: `inside` says where in it, and `why` what it is not."""
+
+    def __init__(self, why: str, inside: str = "") -> None:
+        self.why, self.inside = why, inside
+        super().__init__(why)
+
+
 def _values(expected: "_Fields", raw: Any, where: str) -> dict[str, Any]:
     readers, required = expected
     raw = _mapping(raw, where)
-    if unknown := sorted(raw.keys() - readers.keys()):
-        raise _damaged(f"{where} has `{unknown[0]}`, which format {FORMAT} does not know")
-    if missing := sorted(required - raw.keys()):
-        raise _damaged(f"{where} has no `{missing[0]}`")
-    return {name: readers[name](value, f"`{name}` of {where}") for name, value in raw.items()}
+    if not raw.keys() <= readers.keys():
+        raise _damaged(f"{where} has `{min(raw.keys() - readers.keys())}`, which format {FORMAT} does not know")
+    if not raw.keys() >= required:
+        raise _damaged(f"{where} has no `{min(required - raw.keys())}`")
+    found = {}
+    for name, value in raw.items():
+        try:
+            found[name] = readers[name](value)
+        except _Wrong as wrong:
+            raise _damaged(f"{wrong.inside}`{name}` of {where}{wrong.why}") from None
+    return found
 
 
-def _text(value: Any, where: str) -> str:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _damaged(f"{where} is not text")
+        raise _Wrong(" is not text")
     return value
 
 
-def _flag(value: Any, where: str) -> bool:
+def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _damaged(f"{where} is neither true nor false")
+        raise _Wrong(" is neither true nor false")
     return value
 
 
-def _number(value: Any, where: str) -> int:
+def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _damaged(f"{where} is not a whole number")
+        raise _Wrong(" is not a whole number")
     return value
 
 
@@ -157,24 +171,36 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _texts(value: Any, where: str) -> Mapping[str, str]:
-    return {key: _text(item, f"`{key}` in {where}") for key, item in _mapping(value, where).items()}
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _Wrong(" is not an object")
+    return value
+
+
+def _texts(value: Any) -> Mapping[str, str]:
+    for key, item in _object(value).items():
+        if not isinstance(item, str):
+            raise _Wrong(" is not text", f"`{key}` in ")
+    return value  # type: ignore[no-any-return]  # looked at just now
 
 
 def _address(value: Any, where: str) -> Address:
     try:
-        return Address.parse(_text(value, where))
-    except ValueError as error:
+        return Address.parse(value)
+    except (ValueError, TypeError) as error:
         raise _damaged(f"{where}: {error}") from None
 
 
-def _addresses(value: Any, where: str) -> tuple[Address, ...]:
+def _addresses(value: Any) -> tuple[Address, ...]:
     if not isinstance(value, list):
-        raise _damaged(f"{where} is not a list")
-    return tuple(_address(item, where) for item in value)
+        raise _Wrong(" is not a list")
+    try:
+        return tuple(Address.parse(_text(item)) for item in value)
+    except ValueError as error:
+        raise _Wrong(f": {error}") from None
 
 
-_Reader = Callable[[Any, str], Any]
+_Reader = Callable[[Any], Any]
 _Fields = tuple[Mapping[str, _Reader], frozenset[str]]
 
 _READERS: Mapping[Any, _Reader] = {
@@ -182,7 +208,7 @@ _READERS: Mapping[Any, _Reader] = {
     bool: _flag,
     int: _number,
     Mapping[str, str]: _texts,
-    Mapping[str, Any]: _mapping,
+    Mapping[str, Any]: _object,
     tuple[Address, ...]: _addresses,
 }
 

@@ -177,14 +177,16 @@ def _close(one: socket.socket) -> None:
     one.close()
 
 
+PATIENT, HASTY = {"patience": 5.0, "timeout": 30.0}, {"patience": 0.3, "timeout": 1.0}
+"""How long a store is waited for: where the line is whole, as long as a busy machine may take; where it is cut, not long."""
+
+
 class Trial:
     """A project whose state is kept in one kind of store, and what was done to it so far."""
 
     def __init__(self, name: str, root: Path) -> None:
         self.name, self.root, self.version, self.proxy = name, root, 0, None
-        self.options = stores.options(name, stores.fresh()) | (
-            {} if name == "file" else {"patience": 0.3, "timeout": 1.0}
-        )
+        self.options = stores.options(name, stores.fresh()) | ({} if name == "file" else PATIENT)
         if name != "file":
             self._behind_proxy()
         write_csv(
@@ -201,8 +203,8 @@ class Trial:
             self.proxy = Proxy(int(stores.s3().rpartition(":")[2]))
             self.options["endpoint"] = f"http://127.0.0.1:{self.proxy.port}"
 
-    def write(self) -> None:
-        write_project(self.root, documents(self.version), state_store={"type": self.name, **self.options})
+    def write(self, **options: float) -> None:
+        write_project(self.root, documents(self.version), state_store={"type": self.name, **self.options, **options})
 
     def next(self) -> None:
         self.version += 1
@@ -254,6 +256,7 @@ class Trial:
 
     def cut(self, mode: str, after: int) -> bool:
         """Cut the line to the store after so many bytes of an apply; whether it was cut before the end."""
+        self.write(**HASTY)
         with Session(self.root) as session:
             planned = session.plan()
             self.proxy.cut(mode, after)
@@ -261,6 +264,7 @@ class Trial:
                 session.apply(planned, parallelism=2, on_event=lambda _: None)
             was = self.proxy.broken
             self.proxy.mend()
+        self.write()
         return was
 
     # -- what must be true afterwards ----------------------------------------------------------------------------------
