@@ -22,6 +22,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
+from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, Workflow
 from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
@@ -93,6 +94,11 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
                 found.append(
                     Diagnostic("unsupported-by-backend", message, _said_at(compiled, resource.address), help=help_)
                 )
+        if isinstance(resource.body, Service):
+            found.extend(
+                Diagnostic(e.code, str(e), _said_at(compiled, resource.address, e.at), help=e.help)
+                for e in backends.deploys.refused(resource.body)
+            )
         port = _PORTS.get(resource.form, "")
         refused: set[tuple[str | int, ...]] = set()
         for need, path in needs(resource.body):

@@ -1,7 +1,8 @@
 """What a Kubernetes cluster accepts: names, labels, quantities, variables; checked before anything is rendered."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,16 @@ _BINARY_POWERS = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _OUR_PREFIXES = ("mlspec.dev", "kubernetes.io", "k8s.io")
 
 Json = dict[str, Any]
+
+
+@contextmanager
+def placed(*path: str | int) -> Iterator[None]:
+    """Whatever is refused in here is refused at this field of the spec."""
+    try:
+        yield
+    except BackendError as error:
+        error.at = error.at or path
+        raise
 
 
 def object_name(name: str, scope: str) -> str:
@@ -51,13 +62,19 @@ def label_value(text: str) -> str:
     return text
 
 
-def checked_labels(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Give the labels of a spec as they go onto an object. Raises BackendError."""
+def checked_key(key: str, what: str) -> None:
+    """Check the name of a label, an annotation or a taint. Raises BackendError."""
+    prefix, slash, name = key.rpartition("/")
+    if not _LABEL.fullmatch(name) or (slash and not _DNS_SUBDOMAIN.fullmatch(prefix)):
+        raise _refused(f"`{key}` cannot be the name of {what}", f"`name` or `prefix/name`; {_LABEL_HELP}")
+
+
+def checked_labels(labels: Iterable[tuple[str, str]], *, ours: bool = False) -> dict[str, str]:
+    """Give the labels of a spec as they go onto an object, or `ours` too where they select one. Raises BackendError."""
     for key, value in labels:
-        prefix, slash, name = key.rpartition("/")
-        if not _LABEL.fullmatch(name) or (slash and not _DNS_SUBDOMAIN.fullmatch(prefix)):
-            raise _refused(f"`{key}` cannot be the name of a label", f"`name` or `prefix/name`; {_LABEL_HELP}")
-        if any(prefix == ours or prefix.endswith(f".{ours}") for ours in _OUR_PREFIXES):
+        prefix = key.rpartition("/")[0]
+        checked_key(key, "a label")
+        if not ours and any(prefix == ours or prefix.endswith(f".{ours}") for ours in _OUR_PREFIXES):
             raise _refused(f"label `{key}` is not yours to set", f"`{prefix}` belongs to the cluster and to mlspec")
         if value and not _LABEL.fullmatch(value):
             raise _refused(f"label `{key}` cannot have the value `{value}`", _LABEL_HELP)

@@ -93,6 +93,7 @@ def _service(body: Service) -> Iterator[Need]:
         yield Capability.CONTAINER, ("image",)
     if body.resources != Resources():
         yield Capability.RESOURCES, ("resources",)
+    yield from _around(body)
     if body.autoscale:
         yield Capability.AUTOSCALE, ("replicas",)
     elif body.replicas != 1:
@@ -101,9 +102,20 @@ def _service(body: Service) -> Iterator[Need]:
         yield Capability.CANARY, ("rollout", "canary")
     if body.rollout.shadow:
         yield Capability.SHADOW, ("rollout", "shadow")
-    default = Rollout(canary=body.rollout.canary, shadow=body.rollout.shadow)
-    if body.rollout != default:
-        yield Capability.ROLLOUT, ("rollout",)
     for name, secret in body.secrets:
         if secret.store == "kubernetes":
             yield Capability.KUBERNETES_SECRET, ("secrets", name)
+
+
+def _around(body: Service) -> Iterator[Need]:
+    """How a rollout goes, and what stands around a service in a cluster."""
+    for field, value in (
+        ("service_account", body.account), ("node_selector", body.node_selector), ("tolerations", body.tolerations),
+        ("disruption", body.disruption), ("network", body.network),
+    ):  # fmt: skip
+        if value:
+            yield Capability.CLUSTER, (field,)
+    usual = Rollout()
+    for field in ("strategy", "max_unavailable", "max_surge", "deadline"):
+        if getattr(body.rollout, field) != getattr(usual, field):
+            yield Capability.ROLLOUT, ("rollout", field)

@@ -46,6 +46,7 @@ class Capability(StrEnum):
     ROLLOUT = "rollout"
     CANARY = "canary"
     SHADOW = "shadow"
+    CLUSTER = "cluster"
     PARTITIONS = "partitions"
     COLLECT = "collect"
     ALIAS = "alias"
@@ -364,6 +365,10 @@ class DeployTarget(Backend):
     note: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     """Whether a service must go before another one can take its place, as on one port of one machine."""
+
+    def refused(self, service: Service) -> tuple[BackendError, ...]:
+        """What this target cannot be asked of a service, each with the field that is meant; found without touching it."""
+        return ()
 
     @abstractmethod
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:

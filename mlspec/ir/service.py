@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mlspec.ir.later import later
 from mlspec.ir.workflow import NO_RESOURCES, Resources, Secret, Used
 
 
@@ -25,6 +26,14 @@ class Rollout:
     max_surge: str = "1"
     canary: tuple[int, ...] = ()
     shadow: int = 0
+    hold: int = later(0)
+    """Seconds that each step of a canary lasts."""
+    abort_if: tuple[str, ...] = later(())
+    """Conditions, as `error_rate > 0.01`, under which a canary is given up."""
+    deadline: int = later(0)
+    """Seconds within which a rollout must get on."""
+    shadow_version: str = later("")
+    """The version that hears a share of the requests, and whose answers nobody gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,40 @@ class Computed:
     type: str
     expression: str
     inputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """As whom a service runs: an account that is there already (`name`), or its own with annotations."""
+
+    name: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """A taint of nodes on which the service may run all the same."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disruption:
+    """How many replicas may be away when nodes are drained, a number or a share; one of the two is given."""
+
+    max_unavailable: str = ""
+    min_available: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who may send requests: pods by their labels, in a namespace; in the service's own without one."""
+
+    namespace: str = ""
+    pods: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +120,10 @@ class Service:
     pinned: bool = False
     """Whether the version was given by its digest: what it reads then follows from it, not from the files."""
     labels: tuple[tuple[str, str], ...] = ()
+    startup: Probe | None = later(None)
+    account: Account | None = later(None)
+    node_selector: tuple[tuple[str, str], ...] = later(())
+    tolerations: tuple[Toleration, ...] = later(())
+    disruption: Disruption | None = later(None)
+    network: tuple[Peer, ...] = later(())
+    """Who may send requests; everybody, where nobody is named."""

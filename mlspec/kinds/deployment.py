@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.ir.resource import Body
-from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
+from mlspec.ir.service import Account, Autoscale, Computed, Disruption, Peer, Probe, Rollout, Service, Toleration
 from mlspec.ir.workflow import Used, Workflow
 from mlspec.kinds._work import ResourcesSpec
 from mlspec.kinds.model import Model
@@ -32,6 +32,22 @@ class Replicas(Part):
         return self
 
 
+_ABORT = re.compile(r"(error_rate|latency_p50|latency_p95|latency_p99)\s*>\s*([0-9]+(?:\.[0-9]+)?)\s*(%|ms|s)?")
+
+
+def _abort_if(text: Any) -> str:
+    """Read `error_rate > 1%` or `latency_p95 > 250ms`; the number is a share, or seconds. Raises PydanticCustomError."""
+    match = _ABORT.fullmatch(text.strip()) if isinstance(text, str) else None
+    metric, number, unit = match.groups() if match else ("", "", None)
+    if match is None or (unit in {"ms", "s"}) != metric.startswith("latency"):
+        raise wrong("invalid-deployment", "`{text}` is not a reason to give a canary up", text=str(text),
+                    help="write `error_rate > 1%`, or `latency_p95 > 250ms` (p50, p95 or p99)")  # fmt: skip
+    return f"{metric} > {float(number) / {'%': 100, 'ms': 1000}.get(unit or '', 1):g}"
+
+
+AbortIf = Annotated[str, BeforeValidator(_abort_if, json_schema_input_type=str)]
+
+
 class RolloutSpec(Part):
     """How a new version takes over: step by step (`rolling`) or at once (`recreate`); canary and shadow in percent."""
 
@@ -39,7 +55,101 @@ class RolloutSpec(Part):
     max_unavailable: str | Int = 0
     max_surge: str | Int = 1
     canary: tuple[Annotated[Int, Field(ge=1, le=100)], ...] = ()
+    hold: Duration | None = None
+    abort_if: tuple[AbortIf, ...] = ()
     shadow: Int = Field(default=0, ge=0, le=100)
+    shadow_alias: Name | None = None
+    deadline: Duration | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "RolloutSpec":
+        if (self.hold or self.abort_if) and not self.canary:
+            raise wrong("meaningless-field", "`hold` and `abort_if` are for a canary", help="add `canary: [5, 25]`")
+        if list(self.canary) != sorted(set(self.canary)):
+            raise wrong(
+                "invalid-deployment", "the steps of a canary grow", help="write them in order: `canary: [5, 25]`"
+            )
+        if bool(self.shadow) != (self.shadow_alias is not None):
+            raise wrong(
+                "invalid-deployment",
+                "`shadow` is a share of requests in percent, `shadow_alias` the version that hears them",
+                help="write both: `shadow: 10` and `shadow_alias: challenger`",
+            )
+        return self
+
+    def lower(self, shadow_version: str) -> Rollout:
+        """As backends see it."""
+        hold, deadline = (int(d.seconds) if d else 0 for d in (self.hold, self.deadline))
+        return Rollout(self.strategy, str(self.max_unavailable), str(self.max_surge), self.canary, self.shadow, hold,
+                       self.abort_if, deadline, shadow_version)  # fmt: skip
+
+
+class ServiceAccountSpec(Part):
+    """An account of the cluster that is there (`name`), or one of its own, with annotations for an identity in a cloud."""
+
+    name: Annotated[str, Field(min_length=1)] | None = None
+    annotations: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one(self) -> "ServiceAccountSpec":
+        if (self.name is not None) == bool(self.annotations):
+            raise wrong(
+                "invalid-deployment",
+                "a service account is one that is there (`name`), or its own with `annotations`",
+                help="leave one of them out",
+            )
+        return self
+
+
+class TolerationSpec(Part):
+    """A taint of nodes on which the service may run all the same."""
+
+    key: str = ""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "TolerationSpec":
+        if (self.operator == "Exists" and self.value) or (self.operator == "Equal" and not self.key):
+            raise wrong(
+                "invalid-deployment",
+                "`Equal` compares the value of a `key`, `Exists` takes none",
+                help="write `{key: gpu, value: a100, effect: NoSchedule}` or `{key: gpu, operator: Exists}`",
+            )
+        return self
+
+
+class DisruptionSpec(Part):
+    """How many replicas may be away when nodes are drained: a number, or a share as `25%`."""
+
+    max_unavailable: str | Int | None = None
+    min_available: str | Int | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "DisruptionSpec":
+        if (self.max_unavailable is None) == (self.min_available is None):
+            raise wrong("invalid-replicas", "`disruption` says `max_unavailable` or `min_available`, one of them")
+        return self
+
+
+class PeerSpec(Part):
+    """Pods that may send requests: all of a namespace, or those with labels."""
+
+    namespace: str = ""
+    pods: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _some(self) -> "PeerSpec":
+        if not self.namespace and not self.pods:
+            raise wrong("invalid-deployment", "who may send requests is said by `namespace`, by `pods`, or both")
+        return self
+
+
+class NetworkSpec(Part):
+    """Who may send requests; nobody else."""
+
+    allow: Annotated[tuple[PeerSpec, ...], Field(min_length=1)]
 
 
 class ProbeSpec(Part):
@@ -60,10 +170,15 @@ class ProbeSpec(Part):
 
 
 class Probes(Part):
-    """`liveness` restarts a replica, `readiness` sends it requests."""
+    """`liveness` restarts a replica, `readiness` sends it requests; both wait for `startup`."""
 
+    startup: ProbeSpec | None = None
     liveness: ProbeSpec | None = None
     readiness: ProbeSpec | None = None
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
 
 
 _MODEL = r"^([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]{0,62}(@[a-z][a-z0-9_]{0,62})?$"
@@ -88,6 +203,11 @@ class Deployment(Spec):
     secrets: dict[str, SecretRef] = {}
     request: dict[ColumnName, Type] = {}
     labels: Annotated[dict[str, str], OnChange.UPDATE] = {}  # they stand in the manifests
+    service_account: ServiceAccountSpec | None = None
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[TolerationSpec, ...] = ()
+    disruption: DisruptionSpec | None = None
+    network: NetworkSpec | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +225,11 @@ class Deployment(Spec):
         if self.alias is not None and self.alias not in model.aliases:
             help_ = known_names(self.alias, model.aliases, "alias") or f"add `aliases: {{{self.alias}: current}}` to it"
             yield scope.error("unknown-alias", f"model `{model.name}` has no alias `{self.alias}`", at, help=help_)
+        shadow = self.rollout.shadow_alias
+        if shadow is not None and shadow not in model.aliases:
+            help_ = known_names(shadow, model.aliases, "alias")
+            message = f"model `{model.name}` has no alias `{shadow}`"
+            yield scope.error("unknown-alias", message, "rollout", "shadow_alias", help=help_)
         if self.alias is not None and self.version != "current":
             message = f"`version` says which version is served, and so does the alias `{self.alias}`"
             yield scope.error("meaningless-field", message, "version", help="leave one of them out")
@@ -158,6 +283,18 @@ class Deployment(Spec):
         inputs = {name for name, _ in register.contract} if register else set()
         return tuple(u for u in (register.used if register else ()) if u.name in inputs)
 
+    def _around(self) -> dict[str, Any]:
+        """What stands around it in a cluster, as backends see it."""
+        account, rule = self.service_account, self.disruption
+        peers = self.network.allow if self.network else ()
+        return {
+            "account": Account(account.name or "", tuple(sorted(account.annotations.items()))) if account else None,
+            "node_selector": tuple(sorted(self.node_selector.items())),
+            "tolerations": tuple(Toleration(t.key, t.operator, t.value, t.effect) for t in self.tolerations),
+            "disruption": Disruption(_text(rule.max_unavailable), _text(rule.min_available)) if rule else None,
+            "network": tuple(Peer(p.namespace, tuple(sorted(p.pods.items()))) for p in peers),
+        }
+
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         model: Model = scope.spec(self.model)
         made: Workflow = scope.body(scope.address(self.model))
@@ -165,8 +302,8 @@ class Deployment(Spec):
         pinned = target != "current"
         version = target if pinned else made.version
         request = tuple((n, str(t)) for n, t in sorted((self.request or self._needed(scope)).items()))
-        rollout = Rollout(self.rollout.strategy, str(self.rollout.max_unavailable), str(self.rollout.max_surge),
-                          self.rollout.canary, self.rollout.shadow)  # fmt: skip
+        shadow = model.aliases.get(self.rollout.shadow_alias, "") if self.rollout.shadow_alias else ""
+        rollout = self.rollout.lower(made.version if shadow == "current" else shadow)
         scaled = self.replicas if isinstance(self.replicas, Replicas) else None
         yield "", Service(
             name=self.name, model=model.name, version=version, image=self.image, port=self.port,
@@ -178,4 +315,6 @@ class Deployment(Spec):
             env=tuple(sorted(self.env.items())), secrets=tuple((n, s.lower()) for n, s in sorted(self.secrets.items())),
             contract=model.contract(scope), request=request, labels=tuple(sorted(self.labels.items())),
             computed=tuple(self._computed(scope)), used=self._used(made), pinned=pinned,
+            startup=self.probes.startup.lower() if self.probes.startup else None,
+            **self._around(),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlspec.backends.cluster import object_name, quantity
 from mlspec.backends.deploys.kubernetes import Kubernetes
 from mlspec.backends.port import BackendError, Capability, ModelVersion, Place
-from mlspec.ir.service import Autoscale, Computed, Probe, Rollout, Service
+from mlspec.ir.service import Account, Autoscale, Computed, Disruption, Peer, Probe, Rollout, Service, Toleration
 from mlspec.ir.workflow import Resources, Secret
 
 DIGEST = "0123456789abcdef0123456789abcdef"
@@ -27,7 +27,7 @@ FULL = Service(
     port=9090,
     replicas=3,
     resources=Resources("500m", "512Mi", 1, "1.5", "1Gi"),
-    rollout=Rollout("rolling", "25%", "2"),
+    rollout=Rollout("rolling", "25%", "2", deadline=900),
     liveness=Probe("/v2/health/live", 5, 11, 2, 4),
     readiness=Probe("/v2/health/ready", 6, 12, 3, 7),
     env=(("MODE", "on"), ("LEVEL", "1e3")),
@@ -35,6 +35,12 @@ FULL = Service(
     contract=(("distance", "int64"), ("carrier", "string")),
     request=(("tailnum", "string"),),
     labels=(("team", "flight-science"), ("acme.org/cost", "42")),
+    startup=Probe("/v2/health/live", 1, 2, 1, 60),
+    account=Account(annotations=(("eks.amazonaws.com/role-arn", "arn:aws:iam::1:role/models"),)),
+    node_selector=(("kubernetes.io/arch", "amd64"),),
+    tolerations=(Toleration("gpu", "Equal", "a100", "NoSchedule"), Toleration(operator="Exists")),
+    disruption=Disruption(min_available="50%"),
+    network=(Peer("web", (("app", "shop"),)), Peer("", (("app", "batch"),))),
 )
 NASTY = (
     *(
@@ -128,7 +134,8 @@ def test_every_field_reaches_a_manifest(target):
     other = {
         "name": "later", "model": "m", "version": OTHER, "image": "i", "port": 1, "replicas": 9, "autoscale": Autoscale(1, 2, 3),
         "env": (("A", "b"),), "secrets": (), "contract": (("distance", "int32"),), "request": (), "labels": (),
-        "computed": (Computed("distance", "int64", "legs * 100", (("legs", "int64"),)),),
+        "computed": (Computed("distance", "int64", "legs * 100", (("legs", "int64"),)),), "network": (), "node_selector": (),
+        "account": Account("robot"), "tolerations": (), "disruption": Disruption("1"),
     }  # fmt: skip
     parts = {
         "resources": {
@@ -140,11 +147,12 @@ def test_every_field_reaches_a_manifest(target):
             "storage": "1Gi",
             "storage_limit": "9Gi",
         },
-        "rollout": {"strategy": "recreate", "max_unavailable": "3", "max_surge": "4"},
+        "rollout": {"strategy": "recreate", "max_unavailable": "3", "max_surge": "4", "deadline": 60},
+        "startup": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
         "liveness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
         "readiness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
     }
-    refused_by_the_plan = {"canary", "shadow"}
+    refused_by_the_plan = {"canary", "shadow", "hold", "abort_if", "shadow_version"}
     assert {f.name for f in dataclasses.fields(Service)} - {"used", "pinned"} == set(other) | set(
         parts
     )  # those say what is read
@@ -242,11 +250,62 @@ def test_the_cluster_expands_nothing_in_values(value, written, target):
         ({"env": (("1A", "x"),)}, "`1A` cannot be the name of a variable"),
         ({"env": (("MLSPEC_MODEL", "x"),)}, "`MLSPEC_MODEL` is not yours to set"),
         ({"env": (("A", "\0"),)}, "NUL"),
+        ({"disruption": Disruption(max_unavailable="0")}, "a node could never be drained"),
+        ({"disruption": Disruption(min_available="3")}, "a node could never be drained"),
+        ({"disruption": Disruption(min_available="some")}, "`some` is not a value of disruption"),
+        ({"network": (Peer("Web"),)}, "`Web` is not a namespace"),
+        ({"network": (Peer("web", (("a b", "x"),)),)}, "`a b` cannot be the name of a label"),
+        ({"node_selector": (("arch", "x y"),)}, "label `arch` cannot have the value `x y`"),
+        ({"tolerations": (Toleration("a b"),)}, "`a b` cannot be the name of a taint"),
+        ({"account": Account(annotations=(("a b", "x"),))}, "`a b` cannot be the name of an annotation"),
     ],
 )
 def test_what_a_cluster_would_refuse_is_refused_here(fields, message, target):
     with pytest.raises(BackendError, match=re.escape(message)):
         target.render(change(**fields), None)
+
+
+def test_what_is_refused_is_refused_at_its_field_and_all_of_it(target):
+    wrong = change(
+        env=(("1A", "x"),), disruption=Disruption(max_unavailable="0"), network=(Peer("web"), Peer("Web")), labels=()
+    )
+    assert {e.at for e in target.refused(wrong)} == {("env",), ("disruption",), ("network", "allow", 1)}
+    assert target.refused(FULL) == ()
+    assert [e.at for e in target.refused(change(labels=(("a b", "x"),)))] == [("labels",)]
+
+
+def test_what_stands_around_it_has_the_same_selector_and_is_there_when_it_is_needed(target):
+    files = objects(target, FULL)
+    selector = files["deployment.yaml"]["spec"]["selector"]
+    assert files["pdb.yaml"]["spec"] == {"selector": selector, "minAvailable": "50%"}
+    assert files["networkpolicy.yaml"]["spec"]["podSelector"] == selector
+    assert len(files["networkpolicy.yaml"]["spec"]["ingress"][0]["from"]) == 2
+    pod = files["deployment.yaml"]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == files["serviceaccount.yaml"]["metadata"]["name"]
+    assert pod["automountServiceAccountToken"] is False
+    assert {"pdb.yaml", "hpa.yaml"}.isdisjoint(objects(target, MINIMAL))
+    assert objects(target, dataclasses.replace(MINIMAL, replicas=2))["pdb.yaml"]["spec"]["maxUnavailable"] == 1
+    theirs = objects(target, change(account=Account("robot")))
+    assert "serviceaccount.yaml" not in theirs
+    assert theirs["deployment.yaml"]["spec"]["template"]["spec"]["serviceAccountName"] == "robot"
+    assert "from" not in objects(target, MINIMAL)["networkpolicy.yaml"]["spec"]["ingress"][0]
+
+
+def test_an_old_cluster_gets_the_versions_of_the_api_that_it_has(tmp_path):
+    old = objects(make(tmp_path, cluster_version="1.20"), dataclasses.replace(SCALED, disruption=Disruption("1")))
+    assert old["hpa.yaml"]["apiVersion"] == "autoscaling/v2beta2"
+    assert old["pdb.yaml"]["apiVersion"] == "policy/v1beta1"
+    with pytest.raises(BackendError, match="not a version of Kubernetes"):
+        objects(make(tmp_path, cluster_version="new"), FULL)
+
+
+def test_an_oci_artifact_is_mounted_by_the_cluster(tmp_path):
+    oci = make(tmp_path, model_uri="oci://registry.example.com/models")
+    pod = valid(objects(oci, FULL))["deployment.yaml"]["spec"]["template"]["spec"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "model"]
+    assert volume["image"]["reference"] == f"registry.example.com/models/late-flights:{DIGEST}"
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "model"]
+    assert {e["name"]: e.get("value") for e in pod["containers"][0]["env"]}["MLSPEC_MODEL_URI"] == mount["mountPath"]
 
 
 @pytest.mark.parametrize(
@@ -305,9 +364,9 @@ def test_a_file_that_is_no_longer_rendered_goes(target, tmp_path):
     mine = tmp_path / "deploy/prod/late_flights/extra.yaml"
     mine.write_text("kind: Mine\n")
     outcome = target.apply(FULL, registered(FULL))
-    assert sorted(p.name for p in mine.parent.iterdir()) == sorted(
-        ["configmap.yaml", "deployment.yaml", "extra.yaml", "kustomization.yaml", "service.yaml"]
-    )
+    there = {p.name for p in mine.parent.iterdir()}
+    assert there == {a.path.rpartition("/")[2] for a in target.render(FULL, None)} | {"extra.yaml"}
+    assert "hpa.yaml" not in there
     target.destroy(outcome.outputs)
     assert [p.name for p in mine.parent.iterdir()] == ["extra.yaml"]
 
