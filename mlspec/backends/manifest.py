@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import yaml
 
+from mlspec.backends.error import BackendError
+
 _PLAIN = re.compile(r"[A-Za-z_/](?:[\w ./@+-]|:(?=[\w/]))*(?<! )", re.ASCII)
 """What may stand without quotes: starts like a word, and no character in it means something in YAML."""
 
@@ -32,6 +34,14 @@ def manifest_text(*documents: Any, header: str = "") -> str:
         explicit_start=len(documents) > 1,
     )
     return comment + body
+
+
+def read_manifest(text: str) -> Any:
+    """Read one document of YAML that a cluster's own tools have written. Raises BackendError."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BackendError(f"it is not YAML: {' '.join(str(error).split())}") from None
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:

@@ -362,7 +362,7 @@ class PipelineTarget(Backend):
 class DeployTarget(Backend):
     """Makes services out of model versions. `note` is said with every plan that deploys, if the user must know it."""
 
-    note: ClassVar[str] = ""
+    note: str = ""
     exclusive: ClassVar[bool] = False
     """Whether a service must go before another one can take its place, as on one port of one machine."""
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
+from mlspec.backends.deploys._kubernetes.api import Api
+from mlspec.backends.deploys._kubernetes.config import access
+from mlspec.backends.deploys._kubernetes.live import Live, deployed
 from mlspec.backends.deploys._kubernetes.objects import Naming, Objects
 from mlspec.backends.deploys._kubernetes.pod import model_uri
 from mlspec.backends.found import Difference
 from mlspec.backends.manifest import manifest_text
-from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
+from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome, Place
 from mlspec.backends.rendered import RenderedFiles
 from mlspec.ir.service import Service
 
@@ -32,6 +35,8 @@ class Kubernetes(DeployTarget):
         `model_uri` is where the files of model versions are published for the cluster: a version is at
         `<model_uri>/<model>/<version>`, or `<model>:<version>` below an `oci://` one. Without it the image has to know
         by itself where to get them. `cluster_version` (`1.20`) is the oldest that must take the manifests.
+        With `mode: apply` they are applied to the cluster of a `context` of a `kubeconfig`, and `wait` is how many seconds
+        a rollout may take; `force_conflicts` takes over fields that somebody else has set.
         """
 
         path: str = "deploy"
@@ -39,8 +44,12 @@ class Kubernetes(DeployTarget):
         image: str = ""
         model_uri: str = ""
         cluster_version: str = ""
+        mode: str = "render"
+        kubeconfig: str = ""
+        context: str = ""
+        wait: float = 600.0
+        force_conflicts: bool = False
 
-    note: ClassVar[str] = "deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.AUTOSCALE,
@@ -52,6 +61,19 @@ class Kubernetes(DeployTarget):
             Capability.CLUSTER,
         }
     )
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        super().__init__(settings, place)
+        if settings.mode not in {"render", "apply"}:
+            raise BackendError(
+                f"`mode: {settings.mode}` is not known", "`render` writes files, `apply` changes a cluster"
+            )
+        if not self._applies:
+            self.note = "deploy target `kubernetes` renders manifests; whatever syncs that folder changes the cluster"
+
+    @property
+    def _applies(self) -> bool:
+        return bool(self.settings.mode == "apply")
 
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
         """Write every manifest; the same with and without the registry's knowledge of the version."""
@@ -76,7 +98,9 @@ class Kubernetes(DeployTarget):
         return tuple(found.values())
 
     def apply(self, service: Service, version: ModelVersion) -> Outcome:
-        """Write the manifests into the project. Raises BackendError where a file of somebody else stands."""
+        """Write the manifests into the project, or apply them and wait. Raises BackendError where a file of somebody else stands."""
+        if self._applies:
+            return self._brought(service)
         artifacts = self.render(service, version)
         digests = self._files(service.name).write(artifacts)
         folder = self._folder(service.name)
@@ -89,15 +113,36 @@ class Kubernetes(DeployTarget):
             {"path": folder, "files": digests, "name": service.name, "version": service.version}, tuple(notes)
         )
 
+    def _brought(self, service: Service) -> Outcome:
+        objects = self._objects(service)
+        wanted = list(objects.by_file().values())
+        live = self._live()
+        notes = live.bring(wanted, objects.kinds, deployed)
+        where = f"{self.settings.namespace} of {live.api.access.context}"
+        return Outcome(
+            {"objects": wanted, "where": where, "name": service.name, "version": service.version},
+            (f"in namespace {where}", *notes),
+        )
+
+    def _live(self) -> Live:
+        settings = self.settings
+        way = access(self.place.root, settings.kubeconfig, settings.context)
+        return Live(Api(way), settings.wait, settings.force_conflicts)
+
     def observe(self, outputs: Mapping[str, Any]) -> bool:
-        """Whether every file is there as it was written; the cluster is not asked."""
+        """Whether every file is there as it was written, or every object of the cluster as it would be applied now."""
         return not self.differences(outputs)
 
     def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
+        if "objects" in outputs:
+            return self._live().differences(outputs["objects"])
         return self._files(outputs["name"]).differences(outputs["files"])
 
     def destroy(self, outputs: Mapping[str, Any]) -> None:
-        """Remove the files that were written, and the folders that this leaves empty."""
+        """Remove the files that were written, and the folders that this leaves empty; or the objects."""
+        if "objects" in outputs:
+            self._live().remove(outputs["objects"])
+            return
         self._files(outputs["name"]).remove(outputs["files"])
 
     def _objects(self, service: Service) -> Objects:

@@ -64,6 +64,15 @@ class Objects:
         """Each object under the name of its file. Raises BackendError."""
         return {name: make() for name, make in self._makers()}
 
+    @property
+    def kinds(self) -> tuple[Json, ...]:
+        """Every kind of object that there may be of a service: those that are not wanted any more are taken away."""
+        known = [
+            ("v1", "ConfigMap"), ("v1", "ServiceAccount"), ("networking.k8s.io/v1", "NetworkPolicy"),
+            (self._naming.policy, "PodDisruptionBudget"), (self._naming.autoscaling, "HorizontalPodAutoscaler"),
+        ]  # fmt: skip
+        return tuple({"apiVersion": api, "kind": kind} for api, kind in known)
+
     def problems(self) -> Iterator[BackendError]:
         """What stands against each of them."""
         for _, make in self._makers():
