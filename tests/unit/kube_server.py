@@ -81,16 +81,19 @@ class Cluster:
         for leaf, value in wanted.items():
             put(live, leaf, value)
         owned[manager] = set(wanted)
-        for dotted, value in DEFAULTS.get(sent["kind"], {}).items():
-            if at(live, dotted.split(".")) is None and not (
-                dotted == "spec.replicas" and not fresh and at(before, ["spec", "replicas"]) is not None
-            ):
-                put(live, dotted.split("."), value)
+        self._defaults(sent["kind"], live)
         self._about(live, owned, changed=fresh or before != live)
         if not dry:
             self.objects[path], self.owned[path] = live, owned
             self.looked[path] = 0
         return 200, live
+
+    @staticmethod
+    def _defaults(kind, live):
+        for dotted, value in DEFAULTS.get(kind, {}).items():
+            path = dotted.split(".")
+            if at(live, path) is None:
+                put(live, path, value)
 
     def _about(self, live, owned, *, changed):
         about = live["metadata"]
