@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mlspec import models, show
+from mlspec import __version__, models, show
 from mlspec.against import Against
 from mlspec.agreeing import Agreeing, read_saved
 from mlspec.apply.artifacts import all_rendered
@@ -305,6 +305,26 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
     def model_history(self, model: str) -> list[dict[str, Any]]:
         """What was applied of a model and what its aliases meant, run by run."""
         return models.history(self._address(f"model.{model}", self.recorded()[0]).name, self.history())
+
+    @staticmethod
+    def image(what: str, folder: Path, base: str, package: str | None) -> tuple[str, ...]:
+        """Write the Dockerfile of a server or of steps; the paths of what was written."""
+        from mlspec.imaging import write_image  # noqa: PLC0415 - start-up time
+
+        extras = "[serve,s3]" if what == "server" else "[s3]"
+        return write_image(what, folder, base, package or f"mlspec{extras}=={__version__}")
+
+    def model_image(self, model: str, version: str, folder: Path) -> tuple[tuple[str, ...], str]:
+        """Write the files of a model version with a Dockerfile; the paths, and a name for the image."""
+        from mlspec.imaging import write_model_image  # noqa: PLC0415 - start-up time
+
+        found = self.model_version(model, version)
+        chosen = self.backends.registry.get(model, str(found["version"]))
+        if chosen is None:
+            raise problem(
+                "unknown-version", f"the files of version {version} of model `{model}` are not whole any more"
+            )
+        return write_model_image(chosen, folder), f"{model.replace('_', '-')}:{chosen.version}"
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""

@@ -32,6 +32,7 @@ VERBS = {
     "lineage": "follow a column or a thing to where it comes from, or to who uses it",
     "query": "read rows of a dataset, a feature view or a source",
     "models": "list models and versions, show one, or what their aliases meant when",
+    "image": "write a Dockerfile of a server, of steps, or of a model version",
     "certificate": "show what a dataset was made of, or see whether it could be made again",
     "run": "bring tables in partitions up to date, train a model, or run checks now",
     "backfill": "build partitions of a table anew",

@@ -36,11 +36,11 @@ class _NotThere(Exception):
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Answers for one model version on 127.0.0.1; `busy` are the threads that are answering a request."""
+    """Answers for one model version, on 127.0.0.1 or all addresses of a container; `busy` are the threads that are answering a request."""
 
     daemon_threads = True  # a client that says nothing must not hold the server
 
-    def __init__(self, bundle: Bundle, predictor: Predictor) -> None:
+    def __init__(self, bundle: Bundle, predictor: Predictor, host: str = "127.0.0.1") -> None:
         self.bundle, self.predictor = bundle, predictor
         known = {name for name, _ in predictor.inputs}
         self.requested = _requested(tuple(one for one in bundle.computed if one.name in known))
@@ -49,7 +49,7 @@ class ModelServer(ThreadingHTTPServer):
         self._texts = frozenset(name for name, _ in self.requested.inputs) if self.requested else frozenset()
         self.inputs: Fields = (*stored, *(self.requested.inputs if self.requested else ()))
         self.busy: set[int] = set()
-        super().__init__(("127.0.0.1", bundle.port), _Conversation)
+        super().__init__((host, bundle.port), _Conversation)
 
     def answer(self, method: str, path: str, body: Callable[[], Json]) -> Json:
         """Answer a request. Raises _NotThere or, for what cannot be understood, BadRequest."""
@@ -181,7 +181,7 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
-def serve(folder: Path, wait_for_port: float = 0.0) -> None:
+def serve(folder: Path, wait_for_port: float = 0.0, host: str = "127.0.0.1") -> None:
     """Load the model of a bundle, say so in its file `loaded`, and answer requests until SIGTERM.
 
     Waits so many seconds for a port that another process still holds. Raises BundleError.
@@ -192,7 +192,7 @@ def serve(folder: Path, wait_for_port: float = 0.0) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     (folder / "loaded").write_text(bundle.version, encoding="utf-8")
-    server = _bind(partial(ModelServer, bundle, predictor), bundle.port, wait_for_port, stopped)
+    server = _bind(partial(ModelServer, bundle, predictor, host), bundle.port, wait_for_port, stopped)
     if server is None:
         return
     _log.info("model `%s` version %s on http://127.0.0.1:%d", bundle.model, bundle.version, bundle.port)

@@ -14,10 +14,11 @@ from mlspec.backends.deploys._kubernetes.api import Api
 from mlspec.backends.deploys._kubernetes.config import access
 from mlspec.backends.deploys._kubernetes.live import Live, deployed
 from mlspec.backends.deploys._kubernetes.objects import Naming, Objects
-from mlspec.backends.deploys._kubernetes.pod import model_uri
+from mlspec.backends.deploys._kubernetes.pod import OCI, model_uri
 from mlspec.backends.found import Difference
 from mlspec.backends.manifest import manifest_text
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome, Place
+from mlspec.backends.published import publish
 from mlspec.backends.rendered import RenderedFiles
 from mlspec.ir.service import Service
 
@@ -37,6 +38,7 @@ class Kubernetes(DeployTarget):
         by itself where to get them. `cluster_version` (`1.20`) is the oldest that must take the manifests.
         With `mode: apply` they are applied to the cluster of a `context` of a `kubeconfig`, and `wait` is how many seconds
         a rollout may take; `force_conflicts` takes over fields that somebody else has set.
+        With `publish`, apply puts the files of the version to `model_uri`, a folder or `s3://bucket/prefix`.
         """
 
         path: str = "deploy"
@@ -49,6 +51,7 @@ class Kubernetes(DeployTarget):
         context: str = ""
         wait: float = 600.0
         force_conflicts: bool = False
+        publish: bool = False
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
@@ -99,19 +102,38 @@ class Kubernetes(DeployTarget):
 
     def apply(self, service: Service, version: ModelVersion) -> Outcome:
         """Write the manifests into the project, or apply them and wait. Raises BackendError where a file of somebody else stands."""
+        published = self._published(service, version)
         if self._applies:
-            return self._brought(service)
+            done = self._brought(service)
+            return Outcome(done.outputs, (*published, *done.notes))
         artifacts = self.render(service, version)
         digests = self._files(service.name).write(artifacts)
         folder = self._folder(service.name)
         notes = [f"rendered into `{folder}`; the cluster changes when that folder is synced into it"]
-        if uri := model_uri(service, self._objects(service).setting):
+        if published:
+            notes += published
+        elif uri := model_uri(service, self._objects(service).setting):
             notes.append(f"the pods expect the files of the model version at {uri}")
         else:
             notes.append("no `model_uri` is set: the image has to know where to get the model version")
         return Outcome(
             {"path": folder, "files": digests, "name": service.name, "version": service.version}, tuple(notes)
         )
+
+    def _published(self, service: Service, version: ModelVersion) -> list[str]:
+        """Let the files of the version be where its pods look for them."""
+        if not self.settings.publish:
+            return []
+        uri = model_uri(service, self._objects(service).setting)
+        if not uri or uri.startswith(OCI):
+            message = (
+                f"`publish` needs a place that files can be put to, and `model_uri` is `{self.settings.model_uri}`"
+            )
+            raise BackendError(
+                message, "a folder, or `s3://bucket/prefix`; an image is built from `mlspec image model`"
+            )
+        written = publish(version, uri)
+        return [f"{'published to' if written else 'published already at'} {uri}"]
 
     def _brought(self, service: Service) -> Outcome:
         objects = self._objects(service)

@@ -13,6 +13,8 @@ CONTRACT_FOLDER = "/etc/mlspec"
 MODEL_FOLDER = "/models"
 OCI = "oci://"
 _MOST = 2**31 - 1
+_LIVE, _READY = "/v2/health/live", "/v2/health/ready"
+"""What a server of ours answers in any case."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def identity(service: Service, setting: Setting) -> list[Json]:
         "MLSPEC_MODEL_URI": MODEL_FOLDER if setting.model_uri.startswith(OCI) else model_uri(service, setting),
         "MLSPEC_CONTRACT": CONTRACT_FOLDER,
         "MLSPEC_PORT": str(service.port),
+        "MLSPEC_LIVE_PATH": service.liveness.path if service.liveness and service.liveness.path != _LIVE else "",
+        "MLSPEC_READY_PATH": service.readiness.path if service.readiness and service.readiness.path != _READY else "",
     }
     return [{"name": name, "value": cluster.literal(name, value)} for name, value in found.items() if value]
 
