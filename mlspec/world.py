@@ -99,6 +99,8 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
                 Diagnostic(e.code, str(e), _said_at(compiled, resource.address, e.at), help=e.help)
                 for e in backends.deploys.refused(resource.body)
             )
+        if isinstance(resource.body, Workflow) and not resource.body.run_on_apply:
+            found += _refused_by_target(resource.address, resource.body, compiled, backends)
         port = _PORTS.get(resource.form, "")
         refused: set[tuple[str | int, ...]] = set()
         for need, path in needs(resource.body):
@@ -116,6 +118,14 @@ def refuse_unsupported(compiled: Compiled, backends: Backends, memory: Memory | 
         raise Problems(found)
     if not known.issuperset(compiled.ids.values()):
         note_supported(backends, memory, compiled.ids.values())
+
+
+def _refused_by_target(
+    address: Address, body: Workflow, compiled: Compiled, backends: Backends
+) -> Iterator[Diagnostic]:
+    for one in backends.pipelines.refused(body):
+        message = f"the pipeline target `{backends.name('pipeline_target')}` cannot take `{address}`: {one}"
+        yield Diagnostic(one.code, message, _said_at(compiled, address, one.at), help=one.help)
 
 
 def _said_at(compiled: Compiled, address: Address, path: "FieldPath" = ()) -> Span | None:

@@ -163,7 +163,8 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
     bench.registry().adopt(run.version.model)
     metrics = ", ".join(f"{n} {v:.4g}" for n, v in sorted(run.version.metrics.items())[:6])
     return Outcome(
-        {"version": run.version.version, "model": run.version.model}, (f"version {run.version.version[:8]}", metrics)
+        {**run.outputs, "version": run.version.version, "model": run.version.model},
+        (f"version {run.version.version[:8]}", metrics),
     )
 
 
@@ -226,6 +227,8 @@ def unmake(record: Record, bench: Bench) -> None:
             bench.engine().remove(record.address)
         case "workflow" if "model" in record.outputs:
             bench.registry().remove(str(record.outputs["model"]))
+            if "files" in record.outputs:
+                bench.pipelines().withdraw(record.outputs)
         case "alias":
             bench.registry().unpoint(str(record.outputs["model"]), str(record.outputs["alias"]))
         case "workflow":

@@ -1,7 +1,7 @@
 """The ports: what the house asks of an engine, a pipeline target, a deploy target, a model registry; a state store has its own page."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -323,16 +323,24 @@ class StepRun:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of a workflow: its id, its steps, the metrics by step, and the model version it registered."""
+    """A finished run of a workflow: its id, its steps, the metrics by step, and the model version it registered.
+
+    `outputs` is what the target has left behind for it, as `publish` tells it.
+    """
 
     id: str
     steps: tuple[StepRun, ...]
     metrics: Mapping[str, Mapping[str, float]]
     version: ModelVersion | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PipelineTarget(Backend):
     """Publishes workflows, and runs those that an apply needs."""
+
+    def refused(self, workflow: Workflow) -> Iterable[BackendError]:
+        """What it cannot honour of a definition although it has the capabilities, each with the field; found without touching anything."""
+        return ()
 
     @abstractmethod
     def render(self, workflow: Workflow) -> tuple[Artifact, ...]:

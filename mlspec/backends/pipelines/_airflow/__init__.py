@@ -1,0 +1,1 @@
+"""What the Airflow target is made of."""

@@ -1,0 +1,1 @@
+"""What the Argo target is made of."""

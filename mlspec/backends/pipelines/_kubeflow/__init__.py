@@ -1,0 +1,1 @@
+"""What the Kubeflow target is made of."""

@@ -1,0 +1,1 @@
+"""A step as the wrapper in a container gets it; standard library only."""
