@@ -78,12 +78,16 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How much the version that is there now holds; in how many partitions, and how many of them would be built, if known."""
+    """How much the version that is there now holds; in how many partitions, and how many of them would be built, if known.
+
+    With `reads`, of what has no version yet and of what is trained: how much there is now of what it reads.
+    """
 
     rows: int
     bytes: int
     partitions: int = 0
     due: int | None = None
+    reads: bool = False
 
 
 @dataclass(frozen=True)

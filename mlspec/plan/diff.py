@@ -15,6 +15,7 @@ from mlspec.plan.change import Action, Change, Consequence, Estimate, FieldChang
 from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.compatible import with_compatibility
 from mlspec.plan.drift import MARK
+from mlspec.plan.estimates import with_estimates
 from mlspec.plan.fields import field_changes
 from mlspec.plan.impact import with_causes
 from mlspec.plan.moves import GONE, NO_REFACTORING, Refactoring, marked, renamed
@@ -52,7 +53,7 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     gone = [
         _delete(state.records[a], forgotten) for a in (_children_first(state) if any_gone else ()) if a not in wanted
     ]
-    caused = with_causes(tuple(found), desired.resources)
+    caused = with_estimates(with_causes(tuple(found), desired.resources), desired, state, reality)
     every = (
         marked((*caused, *gone), desired, named, wish.refactoring.imported) if not wish.destroy else (*caused, *gone)
     )

@@ -118,7 +118,8 @@ def _column(change: ColumnChange) -> dict[str, str]:
 def _estimate(found: Estimate) -> dict[str, int]:
     """Partitions only of what is kept in some."""
     parts = {"partitions": found.partitions} if found.partitions else {}
-    return {"rows": found.rows, "bytes": found.bytes, **parts, **({} if found.due is None else {"due": found.due})}
+    due = {} if found.due is None else {"due": found.due}
+    return {"rows": found.rows, "bytes": found.bytes, **parts, **due, **({"reads": True} if found.reads else {})}
 
 
 def from_json(data: Mapping[str, Any]) -> Plan:

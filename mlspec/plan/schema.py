@@ -46,7 +46,7 @@ def plan_schema() -> dict[str, Any]:
         name=_TEXT, change=_one_of(("added", "removed", "changed", "retyped", "renamed")), before=_TEXT, after=_TEXT
     )
     column["required"] = ["name", "change"]
-    estimate = _object(rows=_COUNT, bytes=_COUNT, partitions=_COUNT, due=_COUNT)
+    estimate = _object(rows=_COUNT, bytes=_COUNT, partitions=_COUNT, due=_COUNT, reads=_FLAG)
     estimate["required"] = ["rows", "bytes"]
     evidence = _object(
         environment=_TEXT, digest=_TEXT, checks=_COUNT, checked_at=_TEXT,

@@ -113,7 +113,7 @@ class Situation:
         """A change as an expression sees it."""
         resource = self.resources.get(change.address)
         changed = {c.name: c.change for c in change.columns}
-        size = change.estimate
+        size = change.estimate if change.estimate and not change.estimate.reads else None
         return self._both(change.address, resource) | {
             "form": change.form, "owner": change.owner, "role": self.roles.get(change.owner, ""), "protect": change.protect,
             "tags": list(change.tags), "action": change.action.word, "reason": change.reason, "direct": change.direct,

@@ -81,6 +81,7 @@ length(s)
 md5(s)
 'a\\b' || s
 CAST(concat('0x', left(md5(concat(s, 'x')), 8)) AS BIGINT) / 4294967296.0
+CAST('0x' || left(md5(concat(s, 'y')), 8) AS BIGINT) / 4294967296.0
 regexp_matches(s, '^[a-z]+\\s')
 regexp_matches(s, 'D.f$')
 regexp_extract(s, '([a-z])([a-z]+)', 2)

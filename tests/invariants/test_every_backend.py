@@ -9,6 +9,7 @@ import pytest
 import smallest
 from servers import postgres
 from small_projects import actions, apply, plan
+from spark_here import ENGINE, needs_spark
 
 KINDS = ["deployment", "monitor", "policy", "source_of_query"]
 PLAN = """
@@ -27,10 +28,12 @@ def chosen(name, root):
     if name == "postgres":
         server = postgres()
         return {"engine": {"type": "postgres", "dsn": server.dsn(server.fresh(f"every_{os.getpid()}"))}}
+    if name == "spark":
+        return {"engine": ENGINE}
     return {"duckdb": {}, "kubernetes": {"deploy_target": "kubernetes"}}[name]
 
 
-@pytest.fixture(scope="module", params=["duckdb", "kubernetes", "postgres"])
+@pytest.fixture(scope="module", params=["duckdb", "kubernetes", "postgres", pytest.param("spark", marks=needs_spark)])
 def applied(request, tmp_path_factory):
     """Everything there is, applied to some backends."""
     root = tmp_path_factory.mktemp(request.param)

@@ -11,7 +11,11 @@ _LOST = {"removed": "is removed", "renamed": "is renamed to `{after}`", "retyped
 
 
 def estimate(found: Json) -> str:
-    """`14 rows, 560 B in 3 partitions; 2 to be built`."""
+    """`now 14 rows, 560 B in 3 partitions; 2 to be built`, or what it reads."""
+    return f"{'reads' if found.get('reads') else 'now'} {_size(found)}"
+
+
+def _size(found: Json) -> str:
     rows = count(found["rows"], "row")
     said = f"{rows}, {size(found['bytes'])}" if found["bytes"] else rows
     if parts := found.get("partitions"):
@@ -23,12 +27,21 @@ def totals(changes: Sequence[Json], *, full: bool = False) -> dict[str, str]:
     """For each consequence how much there is of it now, as far as the engine knows."""
     found = {}
     for name, addresses in reasons.consequences(changes).items():
-        known = [c["estimate"] for c in changes if c["address"] in set(addresses) and c["estimate"]]
-        now = {"rows": sum(e["rows"] for e in known), "bytes": sum(e["bytes"] for e in known)}
+        every = [c["estimate"] for c in changes if c["address"] in set(addresses) and c["estimate"]]
+        sizes = [estimate(e) for e in (_sum(every, reads=False), _sum(every, reads=True)) if e]
         found[name] = some(addresses, 0 if full else _NAMED) + (
-            f" (now {estimate(now)})" if known and name == "backfill" else ""
+            f" ({', '.join(sizes)})" if sizes and name in {"backfill", "retrain"} else ""
         )
     return found
+
+
+def _sum(every: Sequence[Json], *, reads: bool) -> Json:
+    some_ = [e for e in every if bool(e.get("reads")) is reads]
+    return (
+        {"rows": sum(e["rows"] for e in some_), "bytes": sum(e["bytes"] for e in some_), "reads": reads}
+        if some_
+        else {}
+    )
 
 
 def lines(plan: Json, *, full: bool = False) -> list[str]:

@@ -84,7 +84,7 @@ def _details(change: Json, look: Look, *, full: bool) -> Iterator[str]:
     if change["version"] and (full or change["action"] == "repoint"):
         yield f"version {change['version']}" + (", which is there already" if change["action"] == "repoint" else "")
     if estimate := change["estimate"]:
-        yield f"now {left.estimate(estimate)}"
+        yield left.estimate(estimate)
     if change["after"]:
         yield f"what is there stays until {some(change['after'], 0 if full else _ADDRESSES)} has moved"
     if change["protect"] and change["action"] in DESTRUCTIVE:

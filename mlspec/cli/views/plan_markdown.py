@@ -97,7 +97,7 @@ def _detail(change: Json) -> str:
         lines.append(f"columns: {columns}")
     lines.extend(f"because {c}" for c in reasons.cause(change, full=False))
     if change["estimate"]:
-        lines.append(f"now {left.estimate(change['estimate'])}")
+        lines.append(left.estimate(change["estimate"]))
     if change["after"]:
         lines.append(f"what is there stays until {some(change['after'], _LINES)} has moved")
     return _fenced(f"{change['symbol']} {change['address']}", "\n".join(lines), "diff") if lines else ""

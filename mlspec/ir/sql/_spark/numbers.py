@@ -90,7 +90,7 @@ def converted(node: exp.Cast) -> exp.Expr | None:
         return call("CONCAT", cast(node.this.copy(), T.TEXT), "+00")
     if target is T.DECIMAL and source in FLOATS:
         return decimal(node)
-    if target is T.BIGINT and isinstance(node.this, exp.Concat):
+    if target is T.BIGINT and isinstance(node.this, exp.Concat | exp.DPipe):
         return hexadecimal(node)
     return None
 
@@ -106,7 +106,8 @@ def decimal(node: exp.Cast) -> exp.Expr | None:
 
 
 def hexadecimal(node: exp.Cast) -> exp.Expr | None:
-    parts = node.this.expressions
+    joined = node.this
+    parts = [joined.this, joined.expression] if isinstance(joined, exp.DPipe) else joined.expressions
     if len(parts) == 2 and literal(parts[0]) == "0x":  # noqa: PLR2004 - a prefix and the digits
         return cast(call("CONV", parts[1].copy(), 16, 10), T.BIGINT)
     return None
