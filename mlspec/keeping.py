@@ -40,7 +40,7 @@ class Brought:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run by hand did: a model was trained, or checks were made."""
+    """What a run by hand did: a model was trained, a pipeline was run, or checks were made."""
 
     address: str
     kind: str
@@ -49,6 +49,8 @@ class Ran:
     checks: tuple[CheckResult, ...] = ()
     version: str = ""
     brought: Brought | None = None
+    run: str = ""
+    """The id of the run, where the target keeps one."""
 
 
 class Keeping(Bookkeeping):

@@ -1,55 +1,47 @@
 """The verbs that run something by hand, on what was applied: training, tables that are due, checks."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from mlspec.apply.events import Event, Progress
-from mlspec.backends.port import Tools
+from mlspec.apply.events import Event
 from mlspec.base.address import Address
-from mlspec.base.dag import upstream
 from mlspec.base.diag import problem
+from mlspec.byhand import ByHand
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.workflow import Workflow
-from mlspec.keeping import Keeping, Ran
+from mlspec.keeping import Ran
 from mlspec.plan.select import Selection
-from mlspec.state.model import State
-from mlspec.world import bench, versions_of
+from mlspec.world import versions_of
 
 
-class Running(Keeping):
+class Running(ByHand):
     """The part of a session that runs what was applied."""
 
     @abstractmethod
     def selection(self, select: Sequence[str], exclude: Sequence[str]) -> Selection:
         """What selectors ask for."""
 
-    @abstractmethod
-    def _address(self, text: str, state: State | None) -> Address:
-        """The address that a text names. Raises Problems."""
-
-    def run(self, address: str, *, on_event: Callable[[Event], None]) -> Ran:
-        """Train a model by hand, build what is due, or run checks; on what was applied."""
+    def run(
+        self,
+        address: str,
+        *,
+        on_event: Callable[[Event], None],
+        parameters: Mapping[str, str] | None = None,
+        explain: bool = False,
+    ) -> Ran:
+        """Train a model or run a pipeline by hand, build what is due, or run checks; on what was applied."""
         wanted = self._address(address, None)
         resources = self.compiled.desired.resources
         checks = resources.get(Address(wanted.kind, wanted.name, "checks"))
         body = resources[wanted].body if wanted in resources else None
-        if isinstance(body, Workflow) and body.run_on_apply:
-            return self._train(wanted, body, on_event)
+        if isinstance(body, Workflow):
+            return self.run_workflow(wanted, body, parameters or {}, on_event, explain=explain)
         if isinstance(body, Relation) and body.partitions is not None:
             return self.refresh(address, on_event=on_event)[0]
         if checks is not None and isinstance(checks.body, Check):
             self._need_applied(wanted)
             return Ran(str(wanted), "checks", checks=self.backends.engine.check(checks.body, self._versions))
-        if isinstance(body, Workflow):
-            models = [
-                str(r.address) for r in self.compiled.desired if isinstance(r.body, Workflow) and wanted in r.parents
-            ]
-            raise problem(
-                "nothing-to-run",
-                f"`{wanted}` is run for a model",
-                help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}",
-            )
         if isinstance(body, Check):
             raise problem(
                 "nothing-to-run",
@@ -58,7 +50,7 @@ class Running(Keeping):
         raise problem(
             "nothing-to-run",
             f"there is nothing to run in `{wanted}`",
-            help="models, and sources and feature views with checks, can be run",
+            help="models, pipelines, and sources and feature views with checks, can be run",
         )
 
     def run_checks(
@@ -81,24 +73,6 @@ class Running(Keeping):
         for one, _ in found:
             self._need_applied(one)
         return tuple(Ran(str(a), "checks", checks=self.backends.engine.check(b, self._versions)) for a, b in found)
-
-    def _train(self, wanted: Address, body: Workflow, on_event: Callable[[Event], None]) -> Ran:
-        parents = {r.address: r.parents for r in self.compiled.desired}
-        for needed in sorted(upstream(parents, parents[wanted])):
-            self._need_applied(needed)
-        work = bench(self.compiled.desired, self.backends, self.compiled)
-        say = lambda line: on_event(Progress(wanted, line))  # noqa: E731
-        tools = Tools(work.export, self.backends.registry, say, work.lineage(body), work.certificates(body))
-        run = self.backends.pipelines.run(body, tools)
-        return Ran(str(wanted), "model", run.steps, run.metrics, version=run.version.version if run.version else "")
-
-    def _need_applied(self, address: Address) -> None:
-        state, _ = self.recorded()
-        record = state.get(address)
-        if record is None or record.digest != self.compiled.desired.resources[address].digest:
-            raise problem(
-                "not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`"
-            )
 
     @property
     def _versions(self) -> dict[str, str]:

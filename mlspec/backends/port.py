@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.backends.found import Difference, Observed, Unused
 from mlspec.backends.partition import Partition, Wanted
+from mlspec.backends.runs import RunRecord
+from mlspec.backends.runs import StepRun as StepRun  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Size as Size  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Taking
 from mlspec.base.address import Address
@@ -49,6 +51,7 @@ class Capability(StrEnum):
     CLUSTER = "cluster"
     PARTITIONS = "partitions"
     COLLECT = "collect"
+    RUNS = "run history"
     ALIAS = "alias"
 
 
@@ -301,7 +304,8 @@ class Tools:
     """What a pipeline target gets to run a workflow with.
 
     `export` writes the dataset of a step into a directory; `say` tells the user one line of progress;
-    `lineage` is what goes into the registry as the origin of the version, with the `certificates` of its datasets.
+    `lineage` is what goes into the registry as the origin of the version, with the `certificates` of its datasets. With `explain` it is told
+    why a step is not taken from the cache.
     """
 
     export: Callable[[DatasetStep, Path], None]
@@ -309,16 +313,7 @@ class Tools:
     say: Callable[[str], None]
     lineage: Mapping[str, str] = field(default_factory=dict)
     certificates: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StepRun:
-    """What became of a step: `done`, `cached`, `skipped` (its condition was false) or `failed`; seconds; its log."""
-
-    name: str
-    status: str
-    seconds: float
-    log: str = ""
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -361,6 +356,22 @@ class PipelineTarget(Backend):
     @abstractmethod
     def run(self, workflow: Workflow, tools: Tools) -> Run:
         """Run it to its end. Raises BackendError naming the step that failed and its log."""
+
+    def resume(self, run: str, workflow: Workflow, tools: Tools) -> Run:
+        """Go on with a run that was broken off; a capability, as `runs`, `told` and `log`."""
+        raise NotImplementedError
+
+    def runs(self, workflow: str = "") -> tuple[RunRecord, ...]:
+        """What is kept of the runs of one workflow or of all, the newest first, without their steps."""
+        raise NotImplementedError
+
+    def told(self, run: str) -> RunRecord:
+        """All of one run; a name may be its beginning, or `latest`. Raises BackendError."""
+        raise NotImplementedError
+
+    def log(self, run: str, step: str, item: int | None = None) -> Path:
+        """The file to which a step of a run writes, or has written. Raises BackendError."""
+        raise NotImplementedError
 
     def collect(self, grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
         """As `SqlEngine.collect`, of what it keeps of earlier runs so as not to do it again; a capability."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlspec.cli.arguments import Parser, add_global_options
 
-OK, ERROR, INTERRUPTED = 0, 1, 130
+OK, ERROR, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 _MANY = 100_000
 """So many new objects before Python looks for cycles among them: it looks in vain while a project is read, and often."""
 
@@ -34,7 +34,7 @@ VERBS = {
     "models": "list models and versions, show one, or what their aliases meant when",
     "image": "write a Dockerfile of a server, of steps, or of a model version",
     "certificate": "show what a dataset was made of, or see whether it could be made again",
-    "run": "bring tables in partitions up to date, train a model, or run checks now",
+    "run": "bring tables in partitions up to date, train a model, run a pipeline or checks now; look at runs",
     "backfill": "build partitions of a table anew",
     "history": "list what was applied, or show one run",
     "state": "look at what is recorded as made, or correct it",
@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows `?` rather than a traceback
     gc.set_threshold(_MANY, *gc.get_threshold()[1:])
     args = make_parser().parse_args(arguments)
+    _end_in_order()
     try:
         code: int = _module(args.verb).run(args)
         sys.stdout.flush()
@@ -114,6 +115,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what is going on is ended as if somebody had pressed Ctrl-C."""
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM leave nothing behind either; not where another program's thread calls this."""
+    import signal  # noqa: PLC0415 - start-up time
+    import threading  # noqa: PLC0415 - start-up time
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
+
+
 def _failed(error: BaseException, args: argparse.Namespace) -> int:
     from mlspec.backends.port import BackendError  # noqa: PLC0415 - start-up time: it brings sqlglot
     from mlspec.base.diag import Diagnostic, Problems  # noqa: PLC0415 - start-up time
@@ -123,7 +140,7 @@ def _failed(error: BaseException, args: argparse.Namespace) -> int:
     match error:
         case KeyboardInterrupt():
             failures.interrupted(args.no_color)
-            return INTERRUPTED
+            return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
         case Problems():
             failures.problems(error.diagnostics, root_of(args), args.no_color)
         case BackendError():

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +15,32 @@ from mlspec.backends.pipelines._local.cache import Cache
 from mlspec.backends.pipelines._local.contract import read_secrets
 from mlspec.backends.pipelines._local.edges import check_conditions, needs
 from mlspec.backends.pipelines._local.execution import Execution
+from mlspec.backends.pipelines._local.facts import made_with
 from mlspec.backends.pipelines._local.guard import Guard
-from mlspec.backends.pipelines._local.history import new_run, prune_runs, used_keys
+from mlspec.backends.pipelines._local.history import RUNNING, RunFolder, has_runner, new_run, prune_runs, used_keys
+from mlspec.backends.pipelines._local.journal import Job, Journal
 from mlspec.backends.pipelines._local.process import Stopped
 from mlspec.backends.pipelines._local.register import known_version
-from mlspec.backends.pipelines._local.steps import CACHED, Bench
+from mlspec.backends.pipelines._local.remembered import (
+    finished_steps,
+    found_run,
+    key_parts_before,
+    read_run,
+    run_folders,
+)
+from mlspec.backends.pipelines._local.steps import CACHED, DONE, Bench
 from mlspec.backends.port import Artifact, BackendError, Capability, Outcome, PipelineTarget, Place, Run, StepRun, Tools
+from mlspec.backends.runs import RunRecord, StepRecord
 from mlspec.base.dag import upstream
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
 from mlspec.ir.later import described
+from mlspec.ir.resource import body_digest
 from mlspec.ir.workflow import Workflow
+
+_PATIENCE = 15.0
+"""Seconds to wait for what a runner that was killed has left running to be ended."""
+_SHOWN = 20
 
 
 class Local(PipelineTarget):
@@ -44,8 +60,11 @@ class Local(PipelineTarget):
 
     settings: Settings
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.COLLECT, Capability.METRIC_PARAMETERS, Capability.BACKOFF}
-    )
+        {
+            Capability.COLLECT, Capability.RUNS, Capability.FAN_OUT, Capability.KEEP_BEST, Capability.METRIC_PARAMETERS, Capability.BACKOFF,
+            Capability.IDLE_TIMEOUT, Capability.STOP_ON_ERROR, Capability.CONTINUE_ON_ERROR, Capability.CACHE_TTL,
+        }
+    )  # fmt: skip
 
     def __init__(self, settings: Settings, place: Place) -> None:
         super().__init__(settings, replace(place, root=place.root.resolve(), private=place.private.resolve()))
@@ -91,30 +110,80 @@ class Local(PipelineTarget):
         tools = _one_at_a_time(tools)
         if (known := self._registered(workflow, tools)) is not None:
             return known
+        folder = new_run(self._runs, workflow.name, workflow.version)
+        return self._go(workflow, tools, folder, {})
+
+    def resume(self, run: str, workflow: Workflow, tools: Tools) -> Run:
+        """Go on with a run that was broken off or has failed: what is finished, whole and the same work is not done again."""
+        path = found_run(self._runs, run)
+        record = read_run(path, self.place)
+        if record.digest != body_digest(workflow):
+            raise BackendError(
+                f"`{workflow.name}` is not what it was in run `{record.id}`",
+                "run it anew: what is unchanged is taken from the cache", "not-resumable",
+            )  # fmt: skip
+        if record.status == DONE or (record.status == RUNNING and has_runner(path)):
+            why = "is finished" if record.status == DONE else "is still going on"
+            raise BackendError(f"run `{record.id}` {why}", "`mlspec run list` shows all", "not-resumable")
+        folder = RunFolder(path, workflow.name, time.time())
+        return self._go(workflow, _one_at_a_time(tools), folder, finished_steps(record))
+
+    def _go(self, workflow: Workflow, tools: Tools, folder: RunFolder, finished: Mapping[Job, StepRecord]) -> Run:
         needs(workflow)
         check_conditions(workflow)
         secrets = read_secrets(workflow)
-        runs = self.place.private / "runs" / self.place.environment
         cache = Cache(self.place.private / "cache" / self.place.environment)
-        folder = new_run(runs, workflow.name, workflow.version)
-        with Guard() as guard:
-            self._guards.add(guard)
-            inherit = tuple(self.settings.inherit)
-            bench = Bench(workflow, tools, self.place, folder, cache, guard, secrets, inherit)
-            try:
-                return Execution(bench).go(self.settings.parallelism)
-            except Stopped as error:
-                raise BackendError(f"the run of workflow `{workflow.name}` was stopped") from error
-            finally:
-                self._guards.discard(guard)
-                cache.prune(prune_runs(runs, workflow.name, self.settings.keep_runs))
+        lock = folder.hold(_PATIENCE)
+        if lock is None:
+            raise BackendError(f"run `{folder.id}` is still going on", "", "not-resumable")
+        before = key_parts_before(self._runs, workflow.name, folder.path)
+        journal = Journal(folder.path)
+        try:
+            with Guard(folder.id, lock) as guard:
+                self._guards.add(guard)
+                bench = Bench(
+                    workflow, tools, self.place, folder, cache, guard, secrets, tuple(self.settings.inherit), finished, before,
+                    tools.explain,
+                )  # fmt: skip
+                facts = {"digest": body_digest(workflow), "made_with": made_with(self.place.root)}
+                try:
+                    return Execution(bench, journal, facts).go(self.settings.parallelism)
+                except Stopped as error:
+                    raise BackendError(f"the run of workflow `{workflow.name}` was stopped") from error
+                finally:
+                    self._guards.discard(guard)
+        finally:
+            journal.close()
+            os.close(lock)
+            cache.prune(prune_runs(self._runs, workflow.name, self.settings.keep_runs))
+
+    def runs(self, workflow: str = "") -> tuple[RunRecord, ...]:
+        """What is kept of the runs of one workflow or of all, the newest first, without their steps."""
+        found = (read_run(path, self.place, steps=False) for path in run_folders(self._runs, workflow))
+        return tuple(sorted(found, key=lambda record: record.id, reverse=True))
+
+    def told(self, run: str) -> RunRecord:
+        """All of one run; a name may be its beginning, or `latest`."""
+        return read_run(found_run(self._runs, run), self.place)
+
+    def log(self, run: str, step: str, item: int | None = None) -> Path:
+        """Where the log of a step is written. Raises BackendError when the run has no such step."""
+        record = self.told(run)
+        path = RunFolder(self._runs / record.id, record.workflow, 0.0).log(step, item)
+        if (step, item) not in {(s.name, s.item) for s in record.steps} and not path.exists():
+            names = ", ".join(f"`{s.label}`" for s in record.steps[:_SHOWN]) or "none yet"
+            raise BackendError(f"run `{record.id}` has no step `{step}`", f"there are: {names}", "unknown-run")
+        return path
+
+    @property
+    def _runs(self) -> Path:
+        return self.place.private / "runs" / self.place.environment
 
     def collect(self, grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
         """Outputs of steps that no kept run used; they are links to the same files as those of runs, where a disk has links."""
-        runs = self.place.private / "runs" / self.place.environment
         cache = Cache(self.place.private / "cache" / self.place.environment)
         gone = []
-        for entry, age in cache.unused(used_keys(runs), grace):
+        for entry, age in cache.unused(used_keys(self._runs), grace):
             size = sum(p.stat().st_size for p in entry.rglob("*") if p.is_file())
             gone.append(Unused("cache", entry.name, f"cache of {self.place.environment}", size, age))
             if not dry_run:

@@ -46,7 +46,7 @@ def _outcome(result: Any) -> str:
             else f"{count(len(result.checks), 'check')} passed"
         )
     failed = [s for s in result.steps if s.status == "failed"]
-    return f"{count(len(failed), 'step')} failed" if failed else "done"
+    return f"done, {count(len(failed), 'step')} failed" if failed else "done"
 
 
 def checks(found: Sequence[CheckResult], look: Look) -> str:

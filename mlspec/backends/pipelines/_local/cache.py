@@ -4,13 +4,12 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, declared, output_paths
-from mlspec.base.digest import digest
+from mlspec.backends.pipelines._local.outputs import BadOutput, Outputs, collect, declared, output_paths
 from mlspec.base.folder import NotCopyable, copy_path, link
 from mlspec.ir.workflow import CommandStep, DatasetStep, Step
 
@@ -18,20 +17,8 @@ _ENTRY = "entry.json"
 _UNUSED = 24 * 3600.0
 
 
-def cache_key(step: CommandStep | DatasetStep, parameters: Mapping[str, str], inputs: Mapping[str, Output]) -> str:
-    """Take the digest of all that decides the outputs of a step; of a secret that is its reference, not its value."""
-    if isinstance(step, DatasetStep):
-        return digest("dataset", step.digest, step.format)
-    return digest(
-        "command",
-        step.command,
-        sorted(step.env),
-        sorted((name, secret.store, secret.key) for name, secret in step.secrets),
-        sorted(parameters.items()),
-        sorted(step.code),
-        sorted((name, output.digest) for name, output in inputs.items()),
-        sorted(step.outputs),
-    )
+class NotKept(Exception):
+    """There is nothing to take under a key; the message says why."""
 
 
 class Cache:
@@ -40,12 +27,17 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def fetch(self, key: str, step: Step, target: Path) -> Outputs | None:
-        """Put the outputs of that key into a folder, if they are there and whole."""
+    def fetch(self, key: str, step: Step, target: Path) -> Outputs:
+        """Put the outputs of that key into a folder. Raises NotKept unless they are there, whole, and young enough."""
         entry = self.folder / key
         kept = _read(entry / _ENTRY)
         if kept is None:
-            return None
+            raise NotKept(
+                "what an earlier run made is not kept any more" if entry.exists() else "nothing is kept of it"
+            )
+        ttl = step.cache_ttl if isinstance(step, CommandStep) else 0.0
+        if ttl and time.time() - float(kept.get("at", 0.0)) > ttl:
+            raise NotKept(f"what is kept is older than {ttl:g} s")
         if target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
@@ -54,10 +46,11 @@ class Cache:
                 copy_path(entry / path.name, path, link)
             found = collect(step, target)
         except (OSError, NotCopyable, BadOutput):
-            return None
+            raise NotKept("what is kept is not whole") from None
         if {name: output.digest for name, output in found.files.items()} != kept.get("outputs"):
-            return None
-        (entry / _ENTRY).touch()
+            raise NotKept("what is kept has been changed")
+        with suppress(OSError):
+            (entry / _ENTRY).touch()
         return found
 
     def store(self, key: str, step: Step, outputs: Outputs) -> None:
@@ -68,7 +61,8 @@ class Cache:
             for output in outputs.files.values():
                 copy_path(output.path, draft / output.path.name, link)
             digests = {name: output.digest for name, output in outputs.files.items()}
-            (draft / _ENTRY).write_text(json.dumps({"step": step.name, "outputs": digests}), encoding="utf-8")
+            entry = {"step": step.name, "outputs": digests, "at": time.time()}
+            (draft / _ENTRY).write_text(json.dumps(entry), encoding="utf-8")
             _replace(draft, self.folder / key)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -109,6 +103,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _age(entry: Path) -> float:
     for path in (entry / _ENTRY, entry):
-        if path.exists():
+        with suppress(OSError):
             return time.time() - path.stat().st_mtime
     return 0.0

@@ -2,16 +2,21 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlspec.backends.pipelines._local.edges import needs
-from mlspec.backends.pipelines._local.history import RUNNING
-from mlspec.backends.pipelines._local.steps import DONE, FAILED, NOT_RUN, SKIPPED, Bench, Result, do_step, shown
+from mlspec.backends.pipelines._local.attempts import shown
+from mlspec.backends.pipelines._local.edges import holds, needs
+from mlspec.backends.pipelines._local.fan_out import Scatter, gather
+from mlspec.backends.pipelines._local.history import RUNNING, when
+from mlspec.backends.pipelines._local.journal import Job, Journal
+from mlspec.backends.pipelines._local.steps import DONE, FAILED, NOT_RUN, SKIPPED, Bench, Result, do_step
 from mlspec.backends.port import BackendError, Run, StepRun
 from mlspec.ir.waiting import needed
+from mlspec.ir.workflow import CommandStep, OnError, Step
 
 HEARTBEAT = 10.0
 """Seconds after which a step that still runs is mentioned again."""
@@ -20,13 +25,30 @@ _TICK = 1.0
 
 @dataclass
 class Execution:
-    """One run while it goes on: which steps are through, and which run since when."""
+    """One run while it goes on: which steps are through, which are ready, and which run since when."""
 
     bench: Bench
+    journal: Journal
+    facts: Mapping[str, Any] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
-    running: dict[Future[Result], str] = field(default_factory=dict)
-    since: dict[str, float] = field(default_factory=dict)
-    said: dict[str, float] = field(default_factory=dict)
+    items: dict[Job, Result] = field(default_factory=dict)
+    ready: deque[Step | Scatter] = field(default_factory=deque)
+    scattered: dict[str, Scatter] = field(default_factory=dict)
+    running: dict[Future[Result], Job] = field(default_factory=dict)
+    since: dict[Job, float] = field(default_factory=dict)
+    said: dict[Job, float] = field(default_factory=dict)
+    began: dict[Job, float] = field(default_factory=dict)
+    due: deque[str] = field(default_factory=deque)
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.steps = {step.name: step for step in self.bench.workflow.steps}
+        self.parents = needs(self.bench.workflow)
+        self.open = {name: len(above) for name, above in self.parents.items()}
+        self.children: dict[str, list[str]] = {name: [] for name in self.steps}
+        for name, above in self.parents.items():
+            for parent in above:
+                self.children[parent].append(name)
 
     def go(self, parallelism: int) -> Run:
         """Run to the end. Raises the error of the first step that failed, when all that could run has run."""
@@ -40,70 +62,162 @@ class Execution:
             self._record("interrupted")
             raise
         pool.shutdown()
-        failed = [name for name in self._order() if self.results[name].status == FAILED]
+        failed = [n for n in self.steps if self.results[n].status == FAILED and not self.results[n].tolerated]
         self._record(FAILED if failed else DONE)
         if failed:
             raise self._error(failed)
         return self._run()
 
+    # -- which step is next --------------------------------------------------------------------------------------------
+
     def _walk(self, pool: ThreadPoolExecutor, parallelism: int) -> None:
-        parents = needs(self.bench.workflow)
-        waiting = list(self._order())
-        while waiting or self.running:
-            for name in tuple(waiting):
-                before = [self.results.get(parent) for parent in parents[name]]
-                if fate := self._fate(name, parents[name]):
-                    self._settle(name, Result(fate))
-                elif None not in before and len(self.running) < parallelism:
-                    self._start(name, pool, {parent: self.results[parent] for parent in parents[name]})
-                else:
-                    continue
-                waiting.remove(name)
+        self.due.extend(name for name in self.steps if not self.open[name])
+        while self.due or self.ready or self.running:
+            while self.due:
+                self._make_ready(self.due.popleft())
+            while len(self.running) < parallelism and (job := self._next()) is not None:
+                self._start(*job, pool)
+            if not self.running:
+                continue
             done, _ = wait(self.running, timeout=min(_TICK, HEARTBEAT), return_when=FIRST_COMPLETED)
             for future in done:
                 self._finish(future)
             self._beat()
 
-    def _fate(self, name: str, parents: tuple[str, ...]) -> str:
-        """Say why a step will not run, as far as its parents decide it: one failed, or one that it needs was skipped."""
-        known = {parent: self.results[parent].status for parent in parents if parent in self.results}
-        if {FAILED, NOT_RUN} & set(known.values()):
-            return NOT_RUN
-        step = self.bench.workflow.step(name)
-        skipped = step is not None and any(known.get(parent) == SKIPPED for parent in needed(step))
-        return SKIPPED if skipped and len(known) == len(parents) else ""
+    def _next(self) -> tuple[Step, int | None] | None:
+        """What may start now: the longest waiting step, or item of a fan-out that may have one more."""
+        for _ in range(len(self.ready)):
+            one = self.ready.popleft()
+            if not isinstance(one, Scatter):
+                return one, None
+            if one.may_start:
+                item = one.waiting.popleft()
+                one.running += 1
+                if one.waiting:
+                    self.ready.append(one)
+                return one.step, item
+            self.ready.append(one)
+        return None
 
-    def _start(self, name: str, pool: ThreadPoolExecutor, before: Mapping[str, Result]) -> None:
-        step = self.bench.workflow.step(name)
-        assert step is not None  # noqa: S101 - the name is from the workflow
-        self.since[name] = self.said[name] = time.monotonic()
-        self.bench.tools.say(f"{name}: running")
-        self.running[pool.submit(do_step, step, self.bench, before)] = name
+    def _make_ready(self, name: str) -> None:
+        """All parents are through: it waits for its turn, unless they, or its condition, have decided that it does not run."""
+        step = self.steps[name]
+        fate = self._fate(step)
+        try:
+            if not fate and isinstance(step, CommandStep) and step.when:
+                measured = {parent: self.results[parent].outputs.metrics for parent in self.parents[name]}
+                fate = "" if holds(step, self.bench.workflow, measured) else SKIPPED
+        except BackendError as error:
+            self._settle(name, Result(FAILED, error=error))
+            return
+        if fate:
+            self._settle(name, Result(fate))
+        elif isinstance(step, CommandStep) and step.each:
+            self.scattered[name] = Scatter.of(step, step.each)
+            self.ready.append(self.scattered[name])
+        else:
+            self.ready.append(step)
+
+    def _fate(self, step: Step) -> str:
+        """Say why a step will not run, as far as its parents decide it."""
+        above = {parent: self.results[parent] for parent in self.parents[step.name]}
+        if self.stopped or any(r.status == NOT_RUN or (r.status == FAILED and not r.tolerated) for r in above.values()):
+            return NOT_RUN
+        gone = {parent for parent, r in above.items() if r.status in {SKIPPED, FAILED}}
+        return SKIPPED if gone & needed(step) else ""
+
+    # -- what becomes of it --------------------------------------------------------------------------------------------
+
+    def _start(self, step: Step, item: int | None, pool: ThreadPoolExecutor) -> None:
+        job = (step.name, item)
+        self.since[job] = self.said[job] = time.monotonic()
+        self.began[job] = time.time()
+        before = {parent: self.results[parent] for parent in self.parents[step.name]}
+        self.bench.tools.say(f"{_label(job)}: running")
+        self.journal.began(job)
+        self.running[pool.submit(do_step, step, item, self.bench, before)] = job
 
     def _finish(self, future: Future[Result]) -> None:
-        name = self.running.pop(future)
-        seconds = time.monotonic() - self.since[name]
+        job = self.running.pop(future)
+        seconds = time.monotonic() - self.since[job]
         error = future.exception()
         if error is not None and not isinstance(error, BackendError):
             raise error
         result = Result(FAILED, error=error) if isinstance(error, BackendError) else future.result()
-        self._settle(name, replace(result, seconds=seconds))
+        result = replace(result, seconds=seconds)
+        if job[1] is None:
+            self._settle(job[0], result)
+        else:
+            self._settle_item(self.scattered[job[0]], job, result)
+
+    def _settle_item(self, scatter: Scatter, job: Job, result: Result) -> None:
+        scatter.running -= 1
+        scatter.results[job[1] or 0] = self.items[job] = result
+        self._tell(job, result)
+        stops = result.status == FAILED and self.bench.workflow.fate(scatter.step) is OnError.STOP
+        if stops and scatter.waiting:
+            scatter.waiting.clear()
+            self.ready.remove(scatter)
+        if scatter.over:
+            self._settle(job[0], self._gathered(scatter))
+        elif stops:
+            self._stop()
+
+    def _gathered(self, scatter: Scatter) -> Result:
+        """What the step came to: it has failed if an item has, unless those that failed are to be left out."""
+        fate = self.bench.workflow.fate(scatter.step)
+        seconds = time.monotonic() - min(self.since[job] for job in self.items if job[0] == scatter.step.name)
+        if scatter.bad and (fate is not OnError.CONTINUE or not scatter.good):
+            first, *others = (r.error for r in scatter.bad.values() if r.error is not None)
+            more = f"; {len(others)} more of its {len(scatter.each.items)} items failed" if others else ""
+            return Result(FAILED, seconds, error=BackendError(f"{first}{more}", first.help, first.code))
+        if len(scatter.results) < len(scatter.each.items) and not scatter.bad:
+            return Result(NOT_RUN, seconds)
+        try:
+            return replace(gather(scatter, self.bench), seconds=seconds)
+        except BackendError as error:
+            return Result(FAILED, seconds, error=error)
 
     def _settle(self, name: str, result: Result) -> None:
+        fate = self.bench.workflow.fate(self.steps[name])
+        if result.status == FAILED:
+            result = replace(result, tolerated=fate is OnError.CONTINUE)
+            if fate is OnError.STOP:
+                self._stop()
         self.results[name] = result
+        self._tell((name, None), result)
+        for child in self.children[name]:
+            self.open[child] -= 1
+            if not self.open[child]:
+                self.due.append(child)
+
+    def _stop(self) -> None:
+        """Nothing further is started: what waits is not run."""
+        self.stopped = True
+        while self.ready:
+            one = self.ready.popleft()
+            if isinstance(one, Scatter):
+                one.waiting.clear()
+            if not isinstance(one, Scatter) or one.over:
+                self._settle(one.step.name if isinstance(one, Scatter) else one.name, Result(NOT_RUN))
+
+    # -- what is said and recorded -------------------------------------------------------------------------------------
+
+    def _tell(self, job: Job, result: Result) -> None:
         took = f" {'in' if result.status == DONE else 'after'} {result.seconds:.1f} s"
-        self.bench.tools.say(f"{name}: {result.status}" + (took if result.status in (DONE, FAILED) else ""))
-        self._record(RUNNING)
+        said = result.status + (took if result.status in (DONE, FAILED) else "")
+        goes_on = ", the run goes on without it" if result.tolerated else ""
+        self.bench.tools.say(f"{_label(job)}: {said}{goes_on}")
+        if result.why and self.bench.explain:
+            self.bench.tools.say(f"{_label(job)}: not taken from the cache: {result.why}")
+        self.journal.ended(job, {**self._describe(job, result), "work": result.work, "parts": dict(result.parts)})
 
     def _beat(self) -> None:
         now = time.monotonic()
-        for name in self.running.values():
-            if now - self.said[name] >= HEARTBEAT:
-                self.said[name] = now
-                self.bench.tools.say(f"{name}: running for {now - self.since[name]:.0f} s")
-
-    def _order(self) -> tuple[str, ...]:
-        return tuple(step.name for step in self.bench.workflow.steps)
+        for job in self.running.values():
+            if now - self.said[job] >= HEARTBEAT:
+                self.said[job] = now
+                self.bench.tools.say(f"{_label(job)}: running for {now - self.since[job]:.0f} s")
 
     def _error(self, failed: list[str]) -> BackendError:
         first = self.results[failed[0]].error
@@ -113,38 +227,53 @@ class Execution:
         return BackendError(str(first), f"{first.help}{others}{where}", first.code)
 
     def _step_run(self, name: str) -> StepRun:
-        log = self.bench.folder.log(name)
         result = self.results[name]
-        written = shown(log, self.bench.place) if log.exists() else ""
-        return StepRun(name, result.status, round(result.seconds, 3), written)
+        return StepRun(name, result.status, round(result.seconds, 3), self._log((name, None)))
+
+    def _log(self, job: Job) -> str:
+        log = self.bench.folder.log(*job)
+        return shown(log, self.bench.place) if log.exists() else ""
 
     def _metrics(self) -> dict[str, Mapping[str, float]]:
         return {name: result.outputs.metrics for name, result in self.results.items() if result.outputs.metrics}
 
     def _run(self) -> Run:
         versions = (result.version for result in self.results.values())
-        steps = tuple(self._step_run(name) for name in self._order())
+        steps = tuple(self._step_run(name) for name in self.steps)
         return Run(self.bench.folder.id, steps, self._metrics(), next((v for v in versions if v is not None), None))
 
     def _record(self, status: str) -> None:
         workflow = self.bench.workflow
+        done = [((n, None), self.results[n]) for n in self.steps if n in self.results] if status != RUNNING else []
+        items = sorted(self.items.items(), key=lambda pair: (pair[0][0], pair[0][1] or 0)) if done else []
         self.bench.folder.write(
             status,
             {
                 "environment": self.bench.place.environment,
                 "version": workflow.version,
                 "parameters": {name: json.loads(text) for name, text in workflow.parameters},
-                "steps": [self._describe(name) for name in self._order() if name in self.results],
+                **self.facts,
+                "steps": [{"name": job[0], **self._describe(job, result)} for job, result in [*done, *items]],
                 "metrics": {name: dict(values) for name, values in self._metrics().items()},
             },
         )
 
-    def _describe(self, name: str) -> dict[str, Any]:
-        result = self.results[name]
+    def _describe(self, job: Job, result: Result) -> dict[str, Any]:
         return {
-            **asdict(self._step_run(name)),
+            "item": job[1],
+            "status": result.status,
+            "started_at": when(self.began[job]) if job in self.began else "",
+            "seconds": round(result.seconds, 3),
+            "log": self._log(job),
             "key": result.key,
+            "why": result.why,
+            "attempts": result.attempts,
             "outputs": {output: found.digest for output, found in result.outputs.files.items()},
+            "metrics": dict(result.outputs.metrics),
             "error": str(result.error) if result.error else "",
             "model": result.version.model if result.version else "",
         }
+
+
+def _label(job: Job) -> str:
+    return job[0] if job[1] is None else f"{job[0]}[{job[1]}]"

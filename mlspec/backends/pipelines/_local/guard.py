@@ -14,14 +14,16 @@ class Guard:
     """Knows the process groups that run. `stop` is set when all of them are to end.
 
     A second process holds the other end of a pipe and ends the groups when mlspec dies without a word (SIGKILL, or
-    SIGTERM with no handler).
+    SIGTERM with no handler), and those that left their group, by the name of the run in their environment. It holds the
+    lock of the run until then, so that nobody goes on with the run before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str, lock: int = -1) -> None:
         self.stop = Event()
         self._lock = Lock()
         self._watch = subprocess.Popen(  # noqa: S603 - our interpreter, our script
-            [sys.executable, "-I", "-S", watch.__file__],
+            [sys.executable, "-I", "-S", watch.__file__, run],
+            pass_fds=[lock] if lock >= 0 else [],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """The folders of runs: their names, what `run.json` says, and which of them are kept."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlspec.backends.pipelines._local.journal import latest
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
 
-FORMAT = 1
-RUNNING = "running"
+FORMAT = 2
+RUNNING, LOST = "running", "lost"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,13 @@ class RunFolder:
         """The id of the run."""
         return self.path.name
 
-    def step(self, name: str) -> Path:
-        """Say where the outputs of a step lie."""
-        return self.path / name
+    def step(self, name: str, item: int | None = None) -> Path:
+        """Say where the outputs of a step lie, or those of one item of its fan-out."""
+        return self.path / name if item is None else self.path / f"{name}.items" / str(item)
 
-    def log(self, name: str) -> Path:
+    def log(self, name: str, item: int | None = None) -> Path:
         """Say where the log of a step lies."""
-        return self.path / f"{name}.log"
+        return self.path / f"{name}.log" if item is None else self.path / f"{name}.items" / f"{item}.log"
 
     def write(self, status: str, facts: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
@@ -46,13 +49,50 @@ class RunFolder:
             "id": self.id,
             "workflow": self.workflow,
             "status": status,
-            "started_at": _when(self.started),
-            "finished_at": None if status == RUNNING else _when(now),
+            "started_at": when(self.started),
+            "finished_at": None if status == RUNNING else when(now),
             "seconds": round(now - self.started, 3),
             "pid": os.getpid(),
             **facts,
         }
         write_text(self.path / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+    def hold(self, patience: float = 0.0) -> int | None:
+        """Take the lock of the run, which tells the living from the dead; None if somebody has it. The system gives it back."""
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    os.close(descriptor)
+                    return None
+                time.sleep(0.05)
+            else:
+                return descriptor
+
+
+def is_alive(path: Path) -> bool:
+    """Whether somebody works on the run in a folder."""
+    folder = RunFolder(path, "", 0.0)
+    if not (path / _LOCK).exists():
+        return False
+    held = folder.hold()
+    if held is not None:
+        os.close(held)
+    return held is None
+
+
+def has_runner(path: Path) -> bool:
+    """Whether the process that began a run is there; when it was killed, its run is held until nothing of it is left."""
+    try:
+        os.kill(int(json.loads((path / "run.json").read_text(encoding="utf-8"))["pid"]), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
 
 
 def new_run(runs: Path, workflow: str, version: str) -> RunFolder:
@@ -68,38 +108,32 @@ def new_run(runs: Path, workflow: str, version: str) -> RunFolder:
 
 def prune_runs(runs: Path, workflow: str, keep: int) -> set[str]:
     """Keep the newest runs of a workflow, and all that still run; give the cache keys that kept runs of all used."""
-    own = [path for path, record in _records(runs) if record.get("workflow") == workflow]
-    gone = [path for path in sorted(own)[: -max(keep, 1)] if not _is_running(path)]
+    own = [path for path, record in records(runs) if record.get("workflow") == workflow]
+    gone = [path for path in sorted(own)[: -max(keep, 1)] if not is_alive(path)]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
-    kept = (record for path, record in _records(runs) if path not in gone)
-    return {step["key"] for record in kept for step in record.get("steps", ()) if step.get("key")}
+    return used_keys(runs)
 
 
 def used_keys(runs: Path) -> set[str]:
     """The cache keys that the kept runs of all workflows used."""
-    records = [record for _, record in _records(runs)] if runs.is_dir() else []
-    return {step["key"] for record in records for step in record.get("steps", ()) if step.get("key")}
+    return {key for path, record in records(runs) for key in _keys(path, record)} if runs.is_dir() else set()
 
 
-def _records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted(runs.iterdir()):
+def records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What `run.json` says of each run, the oldest first."""
+    for path in sorted(runs.iterdir()) if runs.is_dir() else ():
         with suppress(OSError, ValueError):
             record = json.loads((path / "run.json").read_text(encoding="utf-8"))
             if isinstance(record, dict):
                 yield path, record
 
 
-def _is_running(path: Path) -> bool:
-    try:
-        record = json.loads((path / "run.json").read_text(encoding="utf-8"))
-        if record["status"] != RUNNING:
-            return False
-        os.kill(int(record["pid"]), 0)
-    except (OSError, ValueError, KeyError):
-        return False
-    return True
+def _keys(path: Path, record: Mapping[str, Any]) -> set[str]:
+    noted = latest(path).values() if record.get("status") == RUNNING else ()
+    return {str(step["key"]) for step in (*record.get("steps", ()), *noted) if step.get("key")}
 
 
-def _when(seconds: float) -> str:
+def when(seconds: float) -> str:
+    """A time as people and programs read it (ISO 8601, UTC)."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -25,17 +25,22 @@ class Stopped(Exception):
 
 
 class TimedOut(Exception):
-    """The command took longer than it may."""
+    """The command took longer than it may; `idle`: it wrote nothing for longer than it may."""
+
+    def __init__(self, *, idle: bool = False) -> None:
+        self.idle = idle
+        super().__init__("idle" if idle else "slow")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A program with its arguments, where it runs, what it sees, and how many seconds it may take (0: no limit)."""
+    """A program with its arguments, where it runs, what it sees, how many seconds it may take, and be silent (0: no limit)."""
 
     argv: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
     timeout: float = 0.0
+    idle_timeout: float = 0.0
 
 
 def run_command(command: Command, log: Path, mask: Mask, guard: Guard) -> int:
@@ -56,7 +61,7 @@ def run_command(command: Command, log: Path, mask: Mask, guard: Guard) -> int:
     try:
         with log.open("ab", buffering=0) as file:
             try:
-                _follow(process, command.timeout, guard, lambda piece: file.write(mask.feed(piece)))
+                _follow(process, command, guard, lambda piece: file.write(mask.feed(piece)))
             finally:
                 _end_group(process)
                 file.write(mask.flush())
@@ -75,20 +80,23 @@ def tail(log: Path, lines: int = 15) -> tuple[str, ...]:
         return tuple(line.rstrip() for line in deque(file, lines))
 
 
-def _follow(process: subprocess.Popen[bytes], timeout: float, guard: Guard, write: Callable[[bytes], object]) -> None:
+def _follow(process: subprocess.Popen[bytes], command: Command, guard: Guard, write: Callable[[bytes], object]) -> None:
     """Hand on what the process writes until it has ended; a child that keeps the pipe open does not hold it up."""
-    end = time.monotonic() + timeout if timeout else float("inf")
+    end = time.monotonic() + (command.timeout or float("inf"))
+    silent = time.monotonic() + (command.idle_timeout or float("inf"))
     pipe = process.stdout.fileno() if process.stdout is not None else -1
     is_open = True
     while True:
         if guard.stop.is_set():
             raise Stopped
-        if (left := end - time.monotonic()) <= 0:
-            raise TimedOut
-        wait = min(_TICK, left)
+        now = time.monotonic()
+        if now >= min(end, silent):
+            raise TimedOut(idle=silent < end)
+        wait = min(_TICK, end - now, silent - now)
         if is_open and select.select([pipe], [], [], wait)[0]:
             piece = os.read(pipe, _PIECE)
             is_open = bool(piece)
+            silent = time.monotonic() + (command.idle_timeout or float("inf"))
             write(piece)
             continue
         if not is_open:

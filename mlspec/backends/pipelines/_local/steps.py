@@ -1,20 +1,20 @@
-"""Does one step: from its inputs to its outputs, from the cache where that is allowed, in several attempts if need be."""
+"""Does one step, or one item of a fan-out: from its inputs to its outputs, from the cache where that is allowed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
-from mlspec.backends.pipelines._local.cache import Cache, cache_key, keeps
-from mlspec.backends.pipelines._local.contract import environment
-from mlspec.backends.pipelines._local.edges import holds
+from mlspec.backends.pipelines._local.attempts import Attempts
+from mlspec.backends.pipelines._local.cache import Cache, NotKept, keeps
 from mlspec.backends.pipelines._local.guard import Guard
 from mlspec.backends.pipelines._local.history import RunFolder
-from mlspec.backends.pipelines._local.mask import Mask
+from mlspec.backends.pipelines._local.journal import Job
 from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, prepare
-from mlspec.backends.pipelines._local.process import Command, Stopped, TimedOut, run_command, tail
 from mlspec.backends.pipelines._local.register import register
 from mlspec.backends.port import BackendError, ModelVersion, Place, Tools
+from mlspec.backends.runs import StepRecord
+from mlspec.ir.cachekey import cache_key, difference, key_parts
 from mlspec.ir.given import UnfitValue, given
 from mlspec.ir.workflow import CommandStep, DatasetStep, RegisterStep, Step, Workflow
 
@@ -23,19 +23,33 @@ DONE, CACHED, SKIPPED, FAILED, NOT_RUN = "done", "cached", "skipped", "failed", 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a step. `key` is its name in the cache; `version` what a register step registered."""
+    """What became of a step. `work` is the digest of all that decides it, in `parts` by what that is; `key` the same where it is kept.
+
+    `why` says why nothing was taken from the cache.
+
+    `tolerated`: it failed, and the run goes on as if it had been skipped. `version` is what a register step registered.
+    """
 
     status: str
     seconds: float = 0.0
     outputs: Outputs = field(default_factory=Outputs)
+    work: str = ""
     key: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    attempts: int = 0
     version: ModelVersion | None = None
     error: BackendError | None = None
+    tolerated: bool = False
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all steps of a run work with; `turn` lets one step at a time use the engine and the registry."""
+    """What all steps of a run work with; `turn` lets one step at a time use the engine and the registry.
+
+    `finished` is what an earlier part of this run came to, `before` the parts of the keys of the run before.
+    With `explain` it is said why something is not taken from the cache.
+    """
 
     workflow: Workflow
     tools: Tools
@@ -45,38 +59,69 @@ class Bench:
     guard: Guard
     secrets: Mapping[str, str]
     inherit: tuple[str, ...] = ()
+    finished: Mapping[Job, StepRecord] = field(default_factory=dict)
+    before: Mapping[Job, Mapping[str, str]] = field(default_factory=dict)
+    explain: bool = False
     turn: Lock = field(default_factory=Lock)
 
 
-def do_step(step: Step, bench: Bench, before: Mapping[str, Result]) -> Result:
+def do_step(step: Step, item: int | None, bench: Bench, before: Mapping[str, Result]) -> Result:
     """Do a step whose parents are done. Raises BackendError, and Stopped when the run is told to end."""
-    match step:
-        case RegisterStep():
-            return _register(step, bench, before)
-        case CommandStep() if not holds(step, bench.workflow, {n: r.outputs.metrics for n, r in before.items()}):
-            return Result(SKIPPED)
+    if isinstance(step, RegisterStep):
+        return _register(step, bench, before)
     inputs = _inputs(step, before)
-    parameters = _parameters(step, bench, before)
-    key = cache_key(step, parameters, inputs) if keeps(step) else ""
-    if key and (found := bench.cache.fetch(key, step, bench.folder.step(step.name))) is not None:
-        return Result(CACHED, outputs=found, key=key)
-    outputs = _export(step, bench) if isinstance(step, DatasetStep) else _attempts(step, bench, parameters, inputs)
-    if key:
+    parameters = _parameters(step, item, bench, before)
+    digests = {name: output.digest for name, output in inputs.items()}
+    key, parts = cache_key(step, parameters, digests), key_parts(step, parameters, digests)
+    known = Result(DONE, work=key, key=key if keeps(step) else "", parts=parts)
+    if (earlier := _finished(step, item, bench, key)) is not None:
+        return replace(known, status=bench.finished[step.name, item].status, outputs=earlier)
+    if known.key:
+        try:
+            return replace(
+                known, status=CACHED, outputs=bench.cache.fetch(key, step, bench.folder.step(step.name, item))
+            )
+        except NotKept as error:
+            known = replace(known, why=_why(step, item, bench, parts, str(error)))
+    if isinstance(step, DatasetStep):
+        outputs, attempts = _export(step, bench), 1
+    else:
+        outputs, attempts = _attempts(step, item, bench, parameters, inputs)
+    if known.key:
         bench.cache.store(key, step, outputs)
-    return Result(DONE, outputs=outputs, key=key)
+    return replace(known, outputs=outputs, attempts=attempts)
 
 
-def shown(path: Path, place: Place) -> str:
-    """Write a path as a person in the project's folder would."""
-    root = place.root.resolve()
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+def _why(step: Step, item: int | None, bench: Bench, parts: Mapping[str, str], otherwise: str) -> str:
+    """Why nothing is taken from the cache: what differs from the run before, or what is wrong with what is kept."""
+    before = bench.before.get((step.name, item))
+    if before is None:
+        return "it has not been run before" if otherwise == "nothing is kept of it" else otherwise
+    return ", ".join(difference(parts, before)) or otherwise
 
 
-def _parameters(step: CommandStep | DatasetStep, bench: Bench, before: Mapping[str, Result]) -> dict[str, str]:
+def _finished(step: CommandStep | DatasetStep, item: int | None, bench: Bench, key: str) -> Outputs | None:
+    """What this step came to before the run was broken off, if that was the same work and is whole."""
+    record = bench.finished.get((step.name, item))
+    if record is None or record.key != key:
+        return None
+    try:
+        found = collect(step, bench.folder.step(step.name, item))
+    except (BadOutput, OSError):
+        return None
+    same = {name: output.digest for name, output in found.files.items()} == dict(record.outputs)
+    return found if same else None
+
+
+def _parameters(
+    step: CommandStep | DatasetStep, item: int | None, bench: Bench, before: Mapping[str, Result]
+) -> dict[str, str]:
     if isinstance(step, DatasetStep):
         return {}
+    measured = {name: result.outputs.metrics for name, result in before.items()}
+    chosen = step.each.items[item] if step.each and item is not None else ()
     try:
-        return given(bench.workflow, step, {name: result.outputs.metrics for name, result in before.items()})
+        return given(bench.workflow, step, measured, chosen)
     except UnfitValue as error:
         what = f"step `{step.name}` of workflow `{bench.workflow.name}` cannot be given what it asks for: {error}"
         raise BackendError(what, "", "step-failed") from error
@@ -107,55 +152,14 @@ def _export(step: DatasetStep, bench: Bench) -> Outputs:
         raise BackendError(what, getattr(error, "help", ""), getattr(error, "code", "step-failed")) from error
 
 
-def _attempts(step: CommandStep, bench: Bench, parameters: Mapping[str, str], inputs: Mapping[str, Output]) -> Outputs:
-    log = bench.folder.log(step.name)
-    attempts = step.retries + 1
-    for attempt in range(1, attempts + 1):
-        if attempts > 1:
-            with log.open("a", encoding="utf-8") as file:
-                file.write(f"--- attempt {attempt} of {attempts} ---\n")
-        try:
-            return _attempt(step, bench, parameters, inputs, log)
-        except BackendError as error:
-            if attempt == attempts:
-                raise
-            delay = step.wait_before(attempt + 1)
-            bench.tools.say(f"{step.name}: {error}; attempt {attempt + 1} of {attempts} in {delay:g} s")
-            if bench.guard.stop.wait(delay):
-                raise Stopped from error
-    raise AssertionError(attempts)
-
-
-def _attempt(
-    step: CommandStep, bench: Bench, parameters: Mapping[str, str], inputs: Mapping[str, Output], log: Path
-) -> Outputs:
-    outputs = prepare(step, bench.folder.step(step.name))
-    places = {name: output.path for name, output in inputs.items()}
-    variables = environment(step, parameters, places, outputs, bench.secrets, bench.inherit)
-    argv = ("/bin/sh", "-c", *step.command) if len(step.command) == 1 else step.command
-    command = Command(argv, bench.place.root, variables, step.timeout)
-    try:
-        code = run_command(command, log, Mask(bench.secrets.values()), bench.guard)
-        why = _ended(code)
-        if not why:
-            return collect(step, bench.folder.step(step.name))
-    except TimedOut:
-        why = f"took longer than {step.timeout:g} s and was ended"
-    except BadOutput as error:
-        why = f"failed: {error}"
-    except (OSError, ValueError) as error:
-        why = f"could not be started: {error}"
-    raise BackendError(
-        f"step `{step.name}` of workflow `{bench.workflow.name}` {why}", _log_end(log, bench.place), "step-failed"
-    )
-
-
-def _ended(code: int) -> str:
-    if code < 0:
-        return f"was ended by signal {-code}"
-    return f"failed with exit code {code}" if code else ""
-
-
-def _log_end(log: Path, place: Place) -> str:
-    lines = "".join(f"  | {line}\n" for line in tail(log))
-    return (f"its log ends with\n{lines}" if lines else "it wrote nothing\n") + f"the whole log is {shown(log, place)}"
+def _attempts(
+    step: CommandStep, item: int | None, bench: Bench, parameters: Mapping[str, str], inputs: Mapping[str, Output]
+) -> tuple[Outputs, int]:
+    places: dict[str, Path] = {name: output.path for name, output in inputs.items()}
+    folder, log = bench.folder.step(step.name, item), bench.folder.log(step.name, item)
+    label = step.name if item is None else f"{step.name}[{item}]"
+    run = Attempts(
+        step, label, bench.workflow.name, folder, log, bench.place, bench.guard, bench.tools.say, bench.secrets,
+        bench.folder.id, bench.inherit,
+    )  # fmt: skip
+    return run.until_done(parameters, places)

@@ -1,0 +1,204 @@
+"""What the local runner remembers of runs, why something is not taken from the cache, and going on with a run that was broken off."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from local_project import ARTIFACT, Project, command, makes, measures
+
+from mlspec.backends.port import BackendError
+from mlspec.ir.resource import body_digest
+from mlspec.ir.workflow import CommandStep, FanOut, Source, Workflow
+
+CHAIN = """
+import sys
+sys.path.insert(0, {here!r})
+from test_local_runs import *
+Project(Path(sys.argv[1]), parallelism=3).run(*STEPS)
+"""
+NOTED = "echo {0} >> count; sleep 0.0{1}; (cat $MLSPEC_INPUT_X/f 2>/dev/null; echo {0}) > $MLSPEC_OUTPUT_OUT/f"
+
+
+def noted(name: str, parent: str = "", *, tenths: int = 3, **more) -> CommandStep:
+    inputs = [("x", f"{parent}.out")] if parent else []
+    return command(name, NOTED.format(name, tenths), [("out", ARTIFACT)], inputs, **more)
+
+
+ITEMS = FanOut(tuple((("v", str(i)),) for i in range(4)))
+STEPS = (
+    noted("a"),
+    noted("b", "a"),
+    noted("c", "a", tenths=5),
+    replace(noted("d", "b"), each=ITEMS),
+    command(
+        "e",
+        "echo e >> count; cat $MLSPEC_INPUT_C/f $MLSPEC_INPUT_D/*/f > $MLSPEC_OUTPUT_OUT/f",
+        [("out", ARTIFACT)],
+        [("c", "c.out"), ("d", "d.out")],
+    ),
+)
+WANTED = "a\nc\n" + "a\nb\nd\n" * 4
+
+
+def broken_off(root: Path, seconds: float) -> None:
+    """Run the steps in a process of their own, and kill it after so long."""
+    script = CHAIN.format(here=str(Path(__file__).parent))
+    runner = subprocess.Popen([sys.executable, "-c", script, str(root)], stderr=subprocess.PIPE)
+    time.sleep(seconds)
+    runner.send_signal(signal.SIGKILL)
+    runner.communicate()
+
+
+def finished(root: Path) -> list[str]:
+    """The steps that were certainly over when the runner was killed."""
+    found = []
+    for path in root.glob(".mlspec/runs/dev/*/journal.jsonl"):
+        for line in path.read_text().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                read = json.loads(line)
+                found += [read["step"]] * (
+                    read["status"] == "done" and (read["item"] is not None or read["step"] != "d")
+                )
+    return found
+
+
+@pytest.mark.parametrize("again", ["resume", "run"])
+def test_what_was_finished_is_not_run_again_after_a_crash(tmp_path: Path, again: str):
+    moment = random.Random(again)
+    for turn in range(3):
+        root = tmp_path / str(turn)
+        broken_off(root, 0.5 + moment.random() * 0.8)
+        project = Project(root, parallelism=3)
+        end = time.monotonic() + 60
+        while any(run.status == "running" for run in project.local.runs()):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        over = finished(root)
+        before = (root / "count").read_text().split() if (root / "count").exists() else []
+        runs = project.local.runs()
+        if again == "resume" and runs and runs[0].status != "done":
+            assert runs[0].status == "lost"
+            done = project.local.resume("latest", Workflow("w", STEPS, version="ab" * 16), project.tools)
+        else:
+            done = project.run(*STEPS)
+        assert {s.status for s in done.steps} <= {"done", "cached"}
+        assert project.file("e/out/f") == WANTED
+        rerun = (root / "count").read_text().split()[len(before) :]
+        assert Counter(rerun) + Counter(over) <= Counter("abcdddde"), (rerun, over)
+
+
+def test_a_run_whose_runner_was_just_killed_can_go_on_at_once(tmp_path: Path):
+    broken_off(tmp_path, 1.0)
+    project = Project(tmp_path, parallelism=3)
+    if project.local.runs() and project.local.runs()[0].status != "done":
+        project.local.resume("latest", Workflow("w", STEPS, version="ab" * 16), project.tools)
+    else:
+        project.run(*STEPS)
+    assert project.file("e/out/f") == WANTED
+
+
+def test_a_run_tells_what_it_was_made_with(project: Project):
+    for words in ("init -q .", "-c user.name=x -c user.email=x@x commit -q --allow-empty -m x"):
+        subprocess.run(["git", *words.split()], cwd=project.root, check=True)
+    steps = (measures("m", '{"n": 3}'), makes("a", inputs=[("m", "m.m")]))
+    run = project.run(*steps, parameters=(("p", '"x"'),))
+    (record,) = project.local.runs("w")
+    assert (record.id, record.workflow, record.status, record.parameters) == (run.id, "w", "done", {"p": "x"})
+    assert record.digest == body_digest(Workflow("w", steps, (("p", '"x"'),), version="ab" * 16))
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=project.root, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert (record.made_with["revision"], record.made_with["python"]) == (head, sys.version.split()[0])
+    assert len(record.made_with["packages"]) == 32
+    told = project.local.told(run.id[:20])
+    m, a = told.steps
+    assert (m.name, m.metrics, a.inputs["m"], a.parameters) == ("m", {"n": 3.0}, m.outputs["m"], {"p": '"x"'})
+    assert project.local.told("latest") == told
+    assert project.local.log("latest", "a").name == "a.log"
+
+
+def test_the_newest_run_stands_first(project: Project):
+    runs = [project.run(makes("a")).id for _ in range(3)]
+    assert [r.id for r in project.local.runs()] == runs[::-1]
+    assert project.local.runs("other") == ()
+
+
+@pytest.mark.parametrize("name", ["2", "nothing"])
+def test_a_run_that_is_not_there(project: Project, name: str):
+    project.run(makes("a"))
+    project.run(makes("a"))
+    with pytest.raises(BackendError) as caught:
+        project.local.told(name)
+    assert caught.value.code == "unknown-run"
+
+
+def test_a_failed_run_goes_on_where_it_failed(project: Project):
+    steps = [makes("a", "echo a >> count; echo 1", cache=False), command("b", "[ -e ready ]", inputs=[("x", "a.out")])]
+    project.fails(*steps)
+    (project.root / "ready").touch()
+    workflow = Workflow("w", tuple(steps), version="ab" * 16)
+    run = project.local.resume("latest", workflow, project.tools)
+    assert [s.status for s in run.steps] == ["done", "done"]
+    assert (project.root / "count").read_text() == "a\n"
+    assert [r.status for r in project.local.runs()] == ["done"]
+    for changed, why in [
+        (workflow, "is finished"),
+        (replace(workflow, parameters=(("p", "1"),), version="cd" * 16), "is not what it was"),
+    ]:
+        with pytest.raises(BackendError, match=why) as caught:
+            project.local.resume("latest", changed, project.tools)
+        assert caught.value.code == "not-resumable"
+
+
+def test_what_was_damaged_meanwhile_is_made_again(project: Project):
+    steps = [makes("a", "echo a >> count; echo 1", cache=False), command("b", "[ -e ready ]", inputs=[("x", "a.out")])]
+    project.fails(*steps)
+    (project.root / "ready").touch()
+    next(project.root.glob(".mlspec/runs/dev/*/a/out/f")).write_text("other")
+    project.local.resume("latest", Workflow("w", tuple(steps), version="ab" * 16), project.tools)
+    assert (project.root / "count").read_text() == "a\na\n"
+
+
+def test_it_is_said_why_something_is_not_taken_from_the_cache(project: Project):
+    project.tools = replace(project.tools, explain=True)
+    a = makes("a", code=(("a.py", "c1"),), env=(("E", "1"),))
+
+    def why(step, **more):
+        project.said.clear()
+        project.run(step, **more)
+        return [line.partition("not taken from the cache: ")[2] for line in project.said if "not taken" in line]
+
+    assert why(a, parameters=(("p", "1"),)) == ["it has not been run before"]
+    assert why(a, parameters=(("p", "1"),)) == []
+    assert why(a, parameters=(("p", "2"),)) == ["parameter `p` differs (1 -> 2)"]
+    changed = replace(a, code=(("a.py", "c2"), ("b.py", "c1")), command=("true; " + a.command[0],), env=())
+    assert why(changed, parameters=(("p", "2"),)) == [
+        "command differs, code `a.py` differs, code `b.py` is new, env `E` is gone"
+    ]
+    (entry, *_) = sorted(project.root.glob(".mlspec/cache/dev/*/out/f"), key=os.path.getmtime, reverse=True)
+    entry.write_text("other")
+    assert why(changed, parameters=(("p", "2"),)) == ["what is kept has been changed"]
+    told = project.local.told("latest")
+    assert told.steps[0].why == "what is kept has been changed"
+
+
+def test_inputs_that_differ_are_named(project: Project):
+    project.tools = replace(project.tools, explain=True)
+    b = makes("b", "cat $MLSPEC_INPUT_X/f", [("x", "a.out")])
+    project.run(makes("a", "echo 1"), b)
+    project.run(makes("a", "echo 2"), b)
+    assert "b: not taken from the cache: input `x` differs" in project.said
+    assert Source("a", "out") == b.inputs[0][1]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
