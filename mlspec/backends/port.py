@@ -7,6 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlspec.backends.answers import CheckResult as CheckResult  # noqa: PLC0414 - who knows the ports finds it here
+from mlspec.backends.answers import CheckRun as CheckRun  # noqa: PLC0414 - as above
+from mlspec.backends.answers import Rows as Rows  # noqa: PLC0414 - as above
 from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.backends.found import Difference, Observed, Unused
 from mlspec.backends.partition import Partition, Wanted
@@ -95,41 +98,12 @@ class Backend(ABC):
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The answer to a query: names, logical types, and rows of plain Python values (times as ISO 8601 text in UTC)."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-@dataclass(frozen=True)
 class Refreshed:
     """What was done to a table in partitions: how many were built, with how many rows, and how much it holds now."""
 
     partitions: int
     rows: int
     size: Size
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One expectation as measured. `passed` is against `max_failed`; `sample` are some of the rows that fail."""
-
-    name: str
-    severity: str
-    failed: int
-    total: int
-    passed: bool
-    sample: Rows | None = None
-
-
-@dataclass(frozen=True)
-class CheckRun:
-    """The checks of a subject as they were run at a time (ISO 8601, UTC)."""
-
-    at: str
-    results: tuple[CheckResult, ...]
 
 
 Physical = Mapping[str, str]
