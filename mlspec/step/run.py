@@ -7,12 +7,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mlspec.backends.pipelines._local.cache import Cache, cache_key, keeps
+from mlspec.backends.pipelines._local.cache import Cache, NotKept, keeps
 from mlspec.backends.pipelines._local.contract import environment
 from mlspec.backends.pipelines._local.guard import Guard
 from mlspec.backends.pipelines._local.mask import Mask
@@ -20,6 +20,7 @@ from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs,
 from mlspec.backends.pipelines._local.process import Command, Stopped, TimedOut, run_command
 from mlspec.backends.pipelines._step.task import Task
 from mlspec.base.folder import NotCopyable, copy_path, digest_file, digest_path
+from mlspec.ir.cachekey import cache_key
 from mlspec.ir.given import given
 from mlspec.ir.workflow import CommandStep, RegisterStep
 from mlspec.step.failed import Failed
@@ -68,10 +69,12 @@ def _outputs(task: Task, places: Places, folder: Path) -> Outputs:
         return _gathered(task, places, folder)
     parameters = _parameters(task)
     cache = Cache(places.cache) if places.cache and keeps(step) else None
-    key = cache_key(step, parameters, inputs) if cache else ""
-    if cache and (kept := cache.fetch(key, step, folder)) is not None:
-        _say(f"{step.name}: cached")
-        return kept
+    key = cache_key(step, parameters, {name: output.digest for name, output in inputs.items()})
+    with suppress(NotKept):
+        kept = cache.fetch(key, step, folder) if cache else None
+        if kept is not None:
+            _say(f"{step.name}: cached")
+            return kept
     found = _made(task, places, folder, parameters)
     if cache:
         cache.store(key, step, found)
@@ -117,12 +120,13 @@ def _command(task: Task, step: CommandStep, places: Places, parameters: Mapping[
     secrets = {secret.key: _secret(task, secret.key if places.by_key else name) for name, secret in step.secrets}
     inherit = tuple(os.environ) if "*" in places.inherit else places.inherit
     inherit = tuple(name for name in inherit if not name.startswith("MLSPEC_"))
-    variables = environment(step, parameters, places.inputs, output_paths(step, folder), secrets, inherit)
+    mark = f"{os.getpid()}-{time.time_ns()}"
+    variables = environment(step, parameters, places.inputs, output_paths(step, folder), secrets, mark, inherit)
     argv = ("/bin/sh", "-c", *step.command) if len(step.command) == 1 else step.command
-    command = Command(argv, places.project, variables, step.timeout)
+    command = Command(argv, places.project, variables, step.timeout, step.idle_timeout)
     for attempt in range(1, step.retries + 2):
         try:
-            _attempt(task, command, Mask(secrets.values()))
+            _attempt(task, command, Mask(secrets.values()), mark)
         except Failed as error:
             if attempt > step.retries:
                 raise
@@ -134,13 +138,15 @@ def _command(task: Task, step: CommandStep, places: Places, parameters: Mapping[
             return
 
 
-def _attempt(task: Task, command: Command, mask: Mask) -> None:
+def _attempt(task: Task, command: Command, mask: Mask, mark: str) -> None:
     log: Any = _Stdout()
     try:
-        with Guard() as guard:
+        with Guard(mark) as guard:
             code = run_command(command, log, mask, guard)
-    except TimedOut:
-        raise Failed(f"{_called(task)} took longer than {command.timeout:g} s and was ended") from None
+    except TimedOut as error:
+        slow = f"took longer than {command.timeout:g} s"
+        why = f"wrote nothing for {command.idle_timeout:g} s" if error.idle else slow
+        raise Failed(f"{_called(task)} {why} and was ended") from None
     except Stopped:
         raise Failed(f"{_called(task)} was stopped") from None
     except (OSError, ValueError) as error:

@@ -38,13 +38,16 @@ def environment(
     inputs: Mapping[str, Path],
     outputs: Mapping[str, Path],
     secrets: Mapping[str, str],
-    run: str,
+    mark: str,
     inherit: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Put together all variables of a step; the contract's own win over those of the step, those over inherited ones."""
+    """Put together all variables of a step; the contract's own win over those of the step, those over inherited ones.
+
+    By `mark` the processes of a run are found, wherever they went.
+    """
     own = dict(step.env) | {name: secrets[secret.key] for name, secret in step.secrets}
     contract = {
-        "MLSPEC_RUN": run,
+        "MLSPEC_GUARD": mark,
         **{f"MLSPEC_PARAM_{name.upper()}": as_text(value) for name, value in parameters.items()},
         **{f"MLSPEC_INPUT_{name.upper()}": str(path) for name, path in inputs.items()},
         **{f"MLSPEC_OUTPUT_{name.upper()}": str(path) for name, path in outputs.items()},

@@ -12,7 +12,7 @@ _TICK = 0.05
 
 def main() -> None:
     """Read `+<group>` and `-<group>` until the other side closes, however it died; then end what is left of the run."""
-    mark = f"MLSPEC_RUN={sys.argv[1]}".encode()
+    mark = f"MLSPEC_GUARD={sys.argv[1]}".encode()
     groups: set[int] = set()
     for line in sys.stdin:
         change = groups.add if line.startswith("+") else groups.discard
