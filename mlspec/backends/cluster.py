@@ -166,6 +166,11 @@ def _check_amounts(field: str, request: str, limit: str) -> None:
         )
 
 
+def one_line(text: Any) -> str:
+    """What a cluster says, on one line."""
+    return " ".join(str(text).split())
+
+
 def count_or_percent(text: str, field: str) -> int | str:
     """Read a number of pods, or a share of them (`25%`). Raises BackendError."""
     if not _COUNT.fullmatch(text):

@@ -34,6 +34,8 @@ class Rollout:
     """Seconds within which a rollout must get on."""
     shadow_version: str = later("")
     """The version that hears a share of the requests, and whose answers nobody gets."""
+    canary_version: str = later("")
+    """The version that gets the share of the canary, where it is not this one that takes over from the one before."""
 
 
 @dataclass(frozen=True, slots=True)

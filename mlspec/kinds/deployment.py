@@ -55,6 +55,7 @@ class RolloutSpec(Part):
     max_unavailable: str | Int = 0
     max_surge: str | Int = 1
     canary: tuple[Annotated[Int, Field(ge=1, le=100)], ...] = ()
+    canary_alias: Name | None = None
     hold: Duration | None = None
     abort_if: tuple[AbortIf, ...] = ()
     shadow: Int = Field(default=0, ge=0, le=100)
@@ -63,8 +64,9 @@ class RolloutSpec(Part):
 
     @model_validator(mode="after")
     def _whole(self) -> "RolloutSpec":
-        if (self.hold or self.abort_if) and not self.canary:
-            raise wrong("meaningless-field", "`hold` and `abort_if` are for a canary", help="add `canary: [5, 25]`")
+        if (self.hold or self.abort_if or self.canary_alias) and not self.canary:
+            message = "`hold`, `abort_if` and `canary_alias` are for a canary"
+            raise wrong("meaningless-field", message, help="add `canary: [5, 25]`")
         if list(self.canary) != sorted(set(self.canary)):
             raise wrong(
                 "invalid-deployment", "the steps of a canary grow", help="write them in order: `canary: [5, 25]`"
@@ -77,11 +79,11 @@ class RolloutSpec(Part):
             )
         return self
 
-    def lower(self, shadow_version: str) -> Rollout:
+    def lower(self, shadow_version: str, canary_version: str) -> Rollout:
         """As backends see it."""
         hold, deadline = (int(d.seconds) if d else 0 for d in (self.hold, self.deadline))
         return Rollout(self.strategy, str(self.max_unavailable), str(self.max_surge), self.canary, self.shadow, hold,
-                       self.abort_if, deadline, shadow_version)  # fmt: skip
+                       self.abort_if, deadline, shadow_version, canary_version)  # fmt: skip
 
 
 class ServiceAccountSpec(Part):
@@ -225,11 +227,12 @@ class Deployment(Spec):
         if self.alias is not None and self.alias not in model.aliases:
             help_ = known_names(self.alias, model.aliases, "alias") or f"add `aliases: {{{self.alias}: current}}` to it"
             yield scope.error("unknown-alias", f"model `{model.name}` has no alias `{self.alias}`", at, help=help_)
-        shadow = self.rollout.shadow_alias
-        if shadow is not None and shadow not in model.aliases:
-            help_ = known_names(shadow, model.aliases, "alias")
-            message = f"model `{model.name}` has no alias `{shadow}`"
-            yield scope.error("unknown-alias", message, "rollout", "shadow_alias", help=help_)
+        for field in ("shadow_alias", "canary_alias"):
+            alias = getattr(self.rollout, field)
+            if alias is not None and alias not in model.aliases:
+                help_ = known_names(alias, model.aliases, "alias")
+                message = f"model `{model.name}` has no alias `{alias}`"
+                yield scope.error("unknown-alias", message, "rollout", field, help=help_)
         if self.alias is not None and self.version != "current":
             message = f"`version` says which version is served, and so does the alias `{self.alias}`"
             yield scope.error("meaningless-field", message, "version", help="leave one of them out")
@@ -302,8 +305,10 @@ class Deployment(Spec):
         pinned = target != "current"
         version = target if pinned else made.version
         request = tuple((n, str(t)) for n, t in sorted((self.request or self._needed(scope)).items()))
-        shadow = model.aliases.get(self.rollout.shadow_alias, "") if self.rollout.shadow_alias else ""
-        rollout = self.rollout.lower(made.version if shadow == "current" else shadow)
+        targets = (
+            model.aliases.get(a, "") if a else "" for a in (self.rollout.shadow_alias, self.rollout.canary_alias)
+        )
+        rollout = self.rollout.lower(*(made.version if t == "current" else t for t in targets))
         scaled = self.replicas if isinstance(self.replicas, Replicas) else None
         yield "", Service(
             name=self.name, model=model.name, version=version, image=self.image, port=self.port,

@@ -54,6 +54,7 @@ TOLD_ONLY = {
     "cluster-unreachable": "needs a cluster; the tests of the Kubernetes target have it",
     "field-conflict": "as `cluster-unreachable`",
     "rollout-failed": "as `cluster-unreachable`",
+    "not-for-kserve": "the tests of the KServe target have it",
     "not-for-kubernetes": "the tests of the Kubernetes target have it",
     "not-proven": "needs two environments; the tests of promotion have it",
     "cannot-roll-back": "needs a history; the tests of rolling back have it",
@@ -101,7 +102,7 @@ TOLD_ONLY = {
 
 NO_CODES = {"und-x-icu", "utf-8", "utf-8-sig", "us-east-1", "ephemeral-storage", "ls-files", "rev-parse",
             "certificate-authority", "client-certificate", "client-key", "client-certificate-data", "client-key-data", "current-context",
-            "insecure-skip-tls-verify", "mlspec-scale"}  # fmt: skip
+            "insecure-skip-tls-verify", "mlspec-scale", "kserve-container"}  # fmt: skip
 """Words of the source that look like codes and are none."""
 
 

@@ -152,7 +152,7 @@ def test_every_field_reaches_a_manifest(target):
         "liveness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
         "readiness": {"path": "/x", "initial_delay": 50, "period": 51, "timeout": 52, "failures": 53},
     }
-    refused_by_the_plan = {"canary", "shadow", "hold", "abort_if", "shadow_version"}
+    refused_by_the_plan = {"canary", "shadow", "hold", "abort_if", "shadow_version", "canary_version"}
     assert {f.name for f in dataclasses.fields(Service)} - {"used", "pinned"} == set(other) | set(
         parts
     )  # those say what is read

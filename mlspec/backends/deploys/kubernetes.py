@@ -5,7 +5,7 @@ contract and the schema of a request in the folder that `MLSPEC_CONTRACT` names.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -139,7 +139,7 @@ class Kubernetes(DeployTarget):
         objects = self._objects(service)
         wanted = list(objects.by_file().values())
         live = self._live()
-        notes = live.bring(wanted, objects.kinds, deployed)
+        notes = live.bring(wanted, objects.kinds, self._settled)
         where = f"{self.settings.namespace} of {live.api.access.context}"
         return Outcome(
             {"objects": wanted, "where": where, "name": service.name, "version": service.version},
@@ -168,9 +168,16 @@ class Kubernetes(DeployTarget):
         self._files(outputs["name"]).remove(outputs["files"])
 
     def _objects(self, service: Service) -> Objects:
+        return Objects(service, self._naming(), self.settings.image, self.settings.model_uri)
+
+    def _naming(self) -> Naming:
         place, settings = self.place, self.settings
-        naming = Naming(place.project, place.environment, settings.namespace, _release(settings.cluster_version))
-        return Objects(service, naming, settings.image, settings.model_uri)
+        return Naming(place.project, place.environment, settings.namespace, _release(settings.cluster_version))
+
+    @property
+    def _settled(self) -> Callable[[Json], str | None]:
+        """What says of an object why it is not ready yet."""
+        return deployed
 
     def _files(self, name: str) -> RenderedFiles:
         return RenderedFiles(self.place.root, f"# {_header(name)}")

@@ -103,18 +103,22 @@ class Objects:
         }
         return {"apiVersion": api, "kind": kind, "metadata": metadata, **body}
 
-    def _deployment(self) -> Json:
-        service = self._service
-        annotations = {
-            "mlspec.dev/model": service.model,
-            "mlspec.dev/model-version": service.version,
+    def told(self, version: str) -> Json:
+        """Which version it is, by digest, for whoever looks at an object."""
+        return {
+            "mlspec.dev/model": self._service.model,
+            "mlspec.dev/model-version": version,
             "mlspec.dev/contract-digest": self._contract_digest,
         }
+
+    def _deployment(self) -> Json:
+        service = self._service
+        annotations = self.told(service.version)
         spec: Json = {} if service.autoscale else {"replicas": within("replicas", service.replicas, 0)}
         with placed("rollout"):
             spec |= {
                 "selector": {"matchLabels": self._selector},
-                "strategy": _strategy(service.rollout),
+                "strategy": strategy(service.rollout),
                 **({"progressDeadlineSeconds": service.rollout.deadline} if service.rollout.deadline else {}),
             }
         spec["template"] = {
@@ -210,7 +214,8 @@ def _peer(peer: Peer, index: int) -> Json:
         return found
 
 
-def _strategy(rollout: Rollout) -> Json:
+def strategy(rollout: Rollout) -> Json:
+    """How a Deployment exchanges its pods. Raises BackendError."""
     if rollout.strategy == "recreate":
         return {"type": "Recreate"}
     if rollout.strategy != "rolling":
