@@ -6,6 +6,7 @@ import plans
 import point_in_time
 import projects
 import pytest
+import steps
 import windows
 from measure import differences
 
@@ -47,6 +48,10 @@ def test_plans_are_as_they_should_be(tmp_path):
     assert "No changes" in took["unchanged"]
     assert "No changes" in took["cold"]
     assert "feature_view" in took["one changed, layer 4"]
+
+
+def test_steps_run_in_every_way(tmp_path):
+    assert set(steps.measured(10, 1)) == set(steps.CONTENDERS)
 
 
 def test_data_is_the_same_again(tmp_path):
