@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.documents.project import Asked
@@ -129,4 +129,4 @@ def _asked(data: Mapping[str, Any]) -> Asked:
 
 
 def _encode(value: Any) -> str:
-    return json.dumps(value, default=asdict, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, default=vars, separators=(",", ":"), ensure_ascii=False)

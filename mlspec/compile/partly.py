@@ -82,6 +82,8 @@ class _Partly(Kept):
     all_files: Files
     report: Report = field(default_factory=Report)
     gathering: Gathering = field(default_factory=Gathering)
+    same: set[str] = field(default_factory=set)
+    """Specs and resources that are taken over: as above, what facts say of them is true."""
     lowering: Lowering = field(init=False)
 
     @cached_property
@@ -222,20 +224,27 @@ class _Partly(Kept):
             return False
         if known.blind and not self._untouched(address, lowering):
             return False
-        made = self.written(lowering)
+        made, taken, same = self.written(lowering), self.taken, self.same
         return (
             all(lowering.renames.first(Address.parse(a)).name == name for a, name in known.names.items())
-            and all(self.data(Address.parse(a)) == id_ for a, id_ in known.specs.items())
-            and all(made.relation_id(Address.parse(a)) == id_ for a, id_ in known.relations.items())
-            and all(made.body_id(Address.parse(a)) == id_ for a, id_ in known.bodies.items())
+            and all(self.data(Address.parse(a)) == id_ for a, id_ in known.specs.items() if a not in taken)
+            and all(made.relation_id(Address.parse(a)) == id_ for a, id_ in known.relations.items() if a not in same)
+            and all(made.body_id(Address.parse(a)) == id_ for a, id_ in known.bodies.items() if a not in same)
         )
+
+    @cached_property
+    def taken(self) -> frozenset[str]:
+        """The specs whose documents are as they were: what facts of others say of them is true, for one run wrote it all."""
+        return frozenset(str(a) for a in self.gathering.fresh)
 
     def _untouched(self, address: Address, lowering: Lowering) -> bool:
         return upstream(lowering.graph.edges, [address]) - {address} <= lowering.reused
 
     def resources(self, address: Address, lowering: Lowering) -> Iterable[Resource]:
         assert self.facts is not None  # noqa: S101 - only what is known is fresh
+        self.same.add(str(address))
         for text in self.specs[str(address)].resources:
+            self.same.add(text)
             parents = lowering.parents(Address.parse(text))
             yield deferred(self.rows[text], self.facts.costs, self.texts, parents)
 

@@ -79,7 +79,9 @@ def _needs(changes: Mapping[Address, Change], desired: DesiredState, state: Stat
 def _nearest(desired: DesiredState, changed: set[Address]) -> Mapping[Address, frozenset[Address]]:
     parents = {r.address: r.parents for r in desired}
     found: dict[Address, frozenset[Address]] = {}
-    for address in in_order(parents):
+    place = {a: i for i, a in enumerate(parents)}
+    sound = all(place.get(p, -1) < i for a, i in place.items() for p in parents[a])
+    for address in parents if sound else in_order(parents):  # as a rule, each comes after its parents already
         near: set[Address] = set()
         for parent in parents.get(address, ()):
             near |= {parent} if parent in changed else found.get(parent, frozenset())
