@@ -44,7 +44,7 @@ def _all(name: str, kind: OutputType, each: FanOut, inputs: Mapping[str, Path], 
         {"item": number, "parameters": {key: json.loads(text) for key, text in item}, "metrics": metrics[number]}
         for number, item in enumerate(each.items)
     ]
-    (target / ITEMS).write_text(json.dumps(listed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (target / ITEMS).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
 
 def _metrics(step: CommandStep, inputs: Mapping[str, Path], number: int) -> dict[str, float]:

@@ -102,11 +102,27 @@ def _gathered(task: Task, places: Places, folder: Path) -> Outputs:
 
 
 def _made(task: Task, places: Places, folder: Path, parameters: Mapping[str, str]) -> Outputs:
+    """Make the outputs, in several attempts where the target leaves those to the wrapper."""
+    step = task.step
+    attempts = step.retries + 1 if isinstance(step, CommandStep) else 1
+    for attempt in range(1, attempts + 1):
+        try:
+            return _once(task, places, folder, parameters)
+        except Failed as error:
+            if attempt == attempts or not isinstance(step, CommandStep):
+                raise
+            delay = step.wait_before(attempt + 1)
+            _say(f"{error}; attempt {attempt + 1} of {attempts} in {delay:g} s")
+            time.sleep(delay)
+    raise AssertionError(attempts)
+
+
+def _once(task: Task, places: Places, folder: Path, parameters: Mapping[str, str]) -> Outputs:
     paths = prepare(task.step, folder)
     try:
         if isinstance(task.step, CommandStep):
             _check_code(task, places.project)
-            _command(task, task.step, places, parameters, folder)
+            _command(task, task.step, places, parameters, paths)
         else:
             from mlspec.step.whole import export  # noqa: PLC0415 - as above
 
@@ -116,26 +132,18 @@ def _made(task: Task, places: Places, folder: Path, parameters: Mapping[str, str
         raise Failed(f"{_called(task)} failed: {error}") from None
 
 
-def _command(task: Task, step: CommandStep, places: Places, parameters: Mapping[str, str], folder: Path) -> None:
+def _command(
+    task: Task, step: CommandStep, places: Places, parameters: Mapping[str, str], paths: Mapping[str, Path]
+) -> None:
     secrets = {secret.key: _secret(task, secret.key if places.by_key else name) for name, secret in step.secrets}
     inherit = tuple(os.environ) if "*" in places.inherit else places.inherit
     inherit = tuple(name for name in inherit if not name.startswith("MLSPEC_"))
     mark = f"{os.getpid()}-{time.time_ns()}"
-    variables = environment(step, parameters, places.inputs, output_paths(step, folder), secrets, mark, inherit)
+    variables = environment(step, parameters, places.inputs, paths, secrets, mark, inherit)
     argv = ("/bin/sh", "-c", *step.command) if len(step.command) == 1 else step.command
-    command = Command(argv, places.project, variables, step.timeout, step.idle_timeout)
-    for attempt in range(1, step.retries + 2):
-        try:
-            _attempt(task, command, Mask(secrets.values()), mark)
-        except Failed as error:
-            if attempt > step.retries:
-                raise
-            delay = step.wait_before(attempt + 1)
-            _say(f"{error}; attempt {attempt + 1} of {step.retries + 1} in {delay:g} s")
-            time.sleep(delay)
-            prepare(step, folder)
-        else:
-            return
+    _attempt(
+        task, Command(argv, places.project, variables, step.timeout, step.idle_timeout), Mask(secrets.values()), mark
+    )
 
 
 def _attempt(task: Task, command: Command, mask: Mask, mark: str) -> None:

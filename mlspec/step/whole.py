@@ -1,7 +1,9 @@
 """What a step needs the whole project for: to write a dataset, and to register a model. The image holds both."""
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +35,12 @@ def export(task: Task, project: Path, folder: Path) -> None:
             raise Failed(_otherwise(task))
         _need_applied(session, Address.parse(step.relation))
         session.backends.engine.await_turn(_PATIENCE, _say)
-        bench(session.compiled.desired, session.backends, session.compiled).export(step, folder)
+        work = bench(session.compiled.desired, session.backends, session.compiled)
+        private = session.backends.place.private
+        private.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="step-", dir=private) as inside:  # an engine writes nowhere else
+            work.export(step, Path(inside))
+            shutil.copytree(inside, folder, dirs_exist_ok=True)
 
 
 def register(task: Task, project: Path, model: Path, metrics: Path) -> None:

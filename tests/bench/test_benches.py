@@ -6,6 +6,7 @@ import plans
 import point_in_time
 import projects
 import pytest
+import rendering
 import steps
 import windows
 from measure import differences
@@ -52,6 +53,12 @@ def test_plans_are_as_they_should_be(tmp_path):
 
 def test_steps_run_in_every_way(tmp_path):
     assert set(steps.measured(10, 1)) == set(steps.CONTENDERS)
+
+
+def test_every_target_renders_many_steps():
+    found = rendering.measured(200)
+    assert [one["target"] for one in found] == list(rendering.TARGETS)
+    assert all(one["mb"] for one in found)
 
 
 def test_data_is_the_same_again(tmp_path):

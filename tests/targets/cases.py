@@ -12,6 +12,7 @@ from mlspec.ir.workflow import (
     Mode,
     OfMetric,
     OfParameter,
+    OnError,
     OutputType,
     Source,
     StepParameter,
@@ -110,10 +111,10 @@ CASES: dict[str, Case] = {
     )),
     "condition_of_parameters": Case(
         lambda w: (
-            makes("fast", "f", w, when='parameters.mode == "fast" && parameters.n * 1.0 > 2.5'),
+            makes("fast", "f", w, when='parameters.mode == "fast" && parameters.x * 2.0 > 0.9 && parameters.n >= 3'),
             makes("slow", "s", w, when='!(parameters.mode in ["fast", "faster"]) || !parameters.flag'),
         ),
-        (("flag", "true"), ("mode", '"fast"'), ("n", "3")),
+        (("flag", "true"), ("mode", '"fast"'), ("n", "3"), ("x", "0.5")),
     ),
     "condition_in_condition": Case(lambda w: (
         measures("e", {"a": 1, "b": 2}, w), measures("x", {"c": 5}, w, when="metrics.e.a == 1"),
@@ -128,10 +129,8 @@ CASES: dict[str, Case] = {
         ),
         ends_well=False,
     ),
-    "too_slow": Case(lambda w: (command("slow", "echo began; sleep 30; echo ended", w, timeout=1.0),), ends_well=False),
-    "too_quiet": Case(
-        lambda w: (command("quiet", "echo began", w, idle_timeout=1.0),), ends_well=True,
-    ),
+    "too_slow": Case(lambda w: (command("slow", "echo began; sleep 60; echo ended", w, timeout=5.0),), ends_well=False),
+    "too_quiet": Case(lambda w: (command("quiet", "echo began; sleep 60; echo ended", w, idle_timeout=5.0),), ends_well=False),
     "nothing_written": Case(lambda w: (command("empty", "echo ran", w, [("out", ARTIFACT)]), reads("r", w, [("x", "empty.out")])), ends_well=False),
     "metrics_are_no_numbers": Case(lambda w: (measures("e", {"auc": "high"}, w), reads("r", w, [("m", "e.m")])), ends_well=False),
     "not_run_again": Case(lambda w: (makes("a", "one", w), makes("b", "two", w, [("x", "a.out")]), makes("each_time", "e", w, cache=False)), runs=2),
@@ -177,6 +176,13 @@ CASES: dict[str, Case] = {
             reads("r", w, [("f", "fit.out")]),
         ),
         ends_well=False,
+    ),
+    "what_failed_does_not_matter": Case(
+        lambda w: (
+            makes("a", "one", w), command("bad", 'echo "attempt"; exit 3', w, [("out", ARTIFACT)], [("x", "a.out")], retries=1, on_error=OnError.CONTINUE),
+            reads("needs", w, [("x", "bad.out")]), makes("tidy", "t", w, after=("bad",)), makes("end", "e", w, [("t", "tidy.out")]),
+        ),
+        refused=frozenset({"kubeflow", "argo"}),
     ),
     "after_what_was_skipped": Case(
         lambda w: (

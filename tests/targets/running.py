@@ -47,7 +47,7 @@ def seen(ok: bool, witness: Path) -> Seen:  # noqa: FBT001 - it is what was seen
     return Seen(ok, {path.name: path.read_text() for path in sorted(witness.iterdir())})
 
 
-def place(root: Path) -> Place:
+def make_place(root: Path) -> Place:
     root.mkdir(parents=True, exist_ok=True)
     return Place(root, root / ".mlspec", "test", "cases")
 
@@ -63,7 +63,7 @@ def on_local(cases, root: Path) -> dict[str, Seen]:
     found = {}
     for name, case in cases.items():
         work, witness = folders(root, name)
-        where = place(work / "project")
+        where = make_place(work / "project")
         workflow = case.workflow(name, witness)
         values = tuple(
             (key, json.dumps(case.given[key]) if key in case.given else text) for key, text in workflow.parameters
@@ -90,7 +90,7 @@ def on_kubeflow(cases, root: Path) -> dict[str, Seen]:
         settings = Kubeflow.Settings(
             image="python:3", command=(launcher(root),), project=str(work), cache=str(work / "cache")
         )
-        (artifact,) = Kubeflow(settings, place(work)).render(case.workflow(name, witness))
+        (artifact,) = Kubeflow(settings, make_place(work)).render(case.workflow(name, witness))
         (work / "pipeline.yaml").write_text(artifact.text, encoding="utf-8")
         one = {"file": str(work / "pipeline.yaml"), "root": str(work / "root"), "arguments": dict(case.given)}
         asked += [one] * case.runs
@@ -117,7 +117,7 @@ def on_airflow(cases, root: Path) -> dict[str, Seen]:
         settings = Airflow.Settings(
             run="processes", command=(launcher(root),), project=str(work), store=str(work / "store")
         )
-        target, workflow = Airflow(settings, place(work)), case.workflow(name, witness)
+        target, workflow = Airflow(settings, make_place(work)), case.workflow(name, witness)
         (artifact,) = target.render(workflow)
         (dags / f"{name}.py").write_text(artifact.text, encoding="utf-8")
         runs += [{"dag": target.object_name(workflow), "conf": dict(case.given)}] * case.runs
