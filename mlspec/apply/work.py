@@ -170,7 +170,9 @@ def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:
 
 def _deploy(body: Service, bench: Bench, before: Record | None) -> Outcome:
     version = _registered(body.model, body.version, bench)
-    done = bench.deploys().apply(as_served(body, version), version)
+    named = {v for v in (body.rollout.shadow_version, body.rollout.canary_version) if v}
+    others = {v: _registered(body.model, v, bench) for v in sorted(named)}
+    done = bench.deploys().apply_beside(as_served(body, version), version, others)
     return Outcome({**done.outputs, READS: reads_of(body, version, bench.physical, before)}, done.notes)
 
 

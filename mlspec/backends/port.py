@@ -371,6 +371,10 @@ class DeployTarget(Backend):
     def apply(self, service: Service, version: ModelVersion) -> Outcome:
         """Bring it about; done already is done."""
 
+    def apply_beside(self, service: Service, version: ModelVersion, others: Mapping[str, ModelVersion]) -> Outcome:
+        """As `apply`, with the other versions that the rollout names, by what it calls them: of a shadow, of a canary."""
+        return self.apply(service, version)
+
     @abstractmethod
     def observe(self, outputs: Mapping[str, Any]) -> bool:
         """Whether what the outputs of an earlier apply describe is still there, unchanged."""

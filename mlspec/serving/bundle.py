@@ -33,6 +33,7 @@ class Bundle:
     format: str
     files: Path
     computed: tuple[Computed, ...] = ()
+    startup: str = ""
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -50,6 +51,7 @@ def read_bundle(folder: Path) -> Bundle:
             ready=service["readiness"]["path"] if service["readiness"] else "",
             format=version["format"],
             files=Path(version["files"]),
+            startup=service["startup"]["path"] if service.get("startup") else "",
             computed=tuple(_computed(one) for one in service.get("computed", ())),
         )
     except (KeyError, TypeError, ValueError) as error:

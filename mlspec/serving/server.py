@@ -65,7 +65,7 @@ class ModelServer(ThreadingHTTPServer):
                 return self._of_model(model, version, (method, verb), body)
             case (_, ["v2", "models", model, *verb]):
                 return self._of_model(model, self.bundle.version, (method, verb), body)
-        if method == "GET" and path in {self.bundle.live, self.bundle.ready} - {""}:
+        if method == "GET" and path in {self.bundle.live, self.bundle.ready, self.bundle.startup} - {""}:
             return {"ready": True}
         raise _NotThere(f"there is no `{method} {path}`")
 

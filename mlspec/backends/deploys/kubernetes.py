@@ -6,7 +6,7 @@ contract and the schema of a request in the folder that `MLSPEC_CONTRACT` names.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -119,6 +119,11 @@ class Kubernetes(DeployTarget):
         return Outcome(
             {"path": folder, "files": digests, "name": service.name, "version": service.version}, tuple(notes)
         )
+
+    def apply_beside(self, service: Service, version: ModelVersion, others: Mapping[str, ModelVersion]) -> Outcome:
+        for name, other in others.items():
+            self._published(replace(service, version=name), other)
+        return self.apply(service, version)
 
     def _published(self, service: Service, version: ModelVersion) -> list[str]:
         """Let the files of the version be where its pods look for them."""

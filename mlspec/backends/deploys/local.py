@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 import mlspec
 from mlspec.backends import processes
+from mlspec.backends.deploys._local.fronted import Fronted, Served
 from mlspec.backends.found import Difference
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
 from mlspec.base.digest import digest
-from mlspec.ir.service import Probe, Service
+from mlspec.ir.service import Probe, Rollout, Service
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Local(DeployTarget):
 
         startup: float = 60.0
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.CANARY, Capability.SHADOW})
     exclusive: ClassVar[bool] = True
 
     def render(self, service: Service, version: ModelVersion | None) -> tuple[Artifact, ...]:
@@ -48,20 +49,37 @@ class Local(DeployTarget):
         text = _json_text(_described(service))
         return (Artifact(f"{self._path(service.name)}/service.json", text),)
 
+    def refused(self, service: Service) -> tuple[BackendError, ...]:
+        rollout, found = service.rollout, []
+        if rollout.canary and not rollout.hold:
+            found.append(
+                _refused(
+                    "canary", "without `hold` a step is over before it began", "say how long one lasts: `hold: 10m`"
+                )
+            )
+        if rollout.canary_version:
+            why = "here the new version takes over from the one before"
+            found.append(_refused("canary_alias", why, "leave it out: the alias moves, and the canary begins"))
+        return tuple(found)
+
     def apply(self, service: Service, version: ModelVersion) -> Outcome:
+        return self.apply_beside(service, version, {})
+
+    def apply_beside(self, service: Service, version: ModelVersion, others: Mapping[str, ModelVersion]) -> Outcome:
         """Let this version answer, and the one before it until then. Raises BackendError with the end of the log."""
         bundle = self._bundle(self._path(service.name))
         outputs = self._outputs(service, version)
         if self.observe(outputs):
             return Outcome(outputs)
         env = {**os.environ, **dict(service.env), **_secrets(service), "PYTHONPATH": _python_path(service)}
+        if outputs.get("fronted"):
+            return self._fronted(service, version, others, (outputs, env))
         processes.stop(bundle / "next/server.pid")
         shutil.rmtree(bundle / "next", ignore_errors=True)
-        if not _is_free(service.port) and not _holds(bundle, service.port):
-            message = f"port {service.port} of this machine is taken by another process"
-            raise BackendError(message, "end that process, or choose another `port`", "port-taken")
+        _refuse_taken(bundle, service.port)
         self._load(self._write(bundle, service, version), env)
         processes.stop(bundle / "server.pid")
+        self._front(outputs).stop()
         self._await(bundle, outputs)
         _take_over(bundle)
         note = f"`{service.name}` answers on {outputs['url']}; a request carries every stored feature of the contract"
@@ -73,6 +91,8 @@ class Local(DeployTarget):
 
     def differences(self, outputs: Mapping[str, Any]) -> tuple[Difference, ...]:
         bundle = self._bundle(outputs["path"])
+        if outputs.get("fronted") and bundle.is_dir():
+            return self._front(outputs).differences(str(outputs["bundle"]))
         if not bundle.is_dir():
             return (Difference("missing", outputs["path"], outputs["bundle"]),)
         if (told := _told(bundle)) != outputs["bundle"]:
@@ -86,10 +106,41 @@ class Local(DeployTarget):
         bundle = self._bundle(outputs["path"])
         processes.stop(bundle / "next/server.pid")
         processes.stop(bundle / "server.pid")
+        self._front(outputs).stop()
         shutil.rmtree(bundle, ignore_errors=True)
         for folder in (bundle.parent, bundle.parent.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _front(self, outputs: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Fronted:
+        return Fronted(self._bundle(outputs["path"]) / "front", int(outputs["port"]), env or {}, self.settings.startup)
+
+    def _fronted(
+        self,
+        service: Service,
+        version: ModelVersion,
+        others: Mapping[str, ModelVersion],
+        told: tuple[Json, Mapping[str, str]],
+    ) -> Outcome:
+        """Let several versions answer behind one port; a server without a front makes way for it."""
+        outputs, env = told
+        bundle, front = self._bundle(outputs["path"]), self._front(outputs, env)
+        bundle.mkdir(parents=True, exist_ok=True)
+        processes.stop(bundle / "next/server.pid")
+        _refuse_taken(bundle, service.port)
+        if processes.alive(bundle / "server.pid"):
+            before, located = (json.loads((bundle / f).read_text("utf-8")) for f in ("service.json", "version.json"))
+            front.adopt(Served(before["version"], before, located), lambda: processes.stop(bundle / "server.pid"))
+        alone = {k: v for k, v in _described(service).items() if k != "rollout"}  # who hears what changes no answer
+        shadowed = others.get(service.rollout.shadow_version)
+        shadow = None
+        if shadowed is not None:
+            said = alone | {"version": shadowed.version, "contract": _fields(shadowed.contract)}
+            shadow = Served(shadowed.version, said, self._located(shadowed))
+        new = Served(version.version, alone, self._located(version))
+        notes = front.serve(new, service.rollout, shadow, str(outputs["bundle"]))
+        hears = [f"version {shadow.version[:8]} hears {service.rollout.shadow} % of the requests"] if shadow else []
+        return Outcome(outputs, (f"`{service.name}` answers on {outputs['url']}", *notes, *hears))
 
     def _path(self, name: str) -> str:
         private = self.place.private.relative_to(self.place.root).as_posix()
@@ -109,6 +160,7 @@ class Local(DeployTarget):
             "model": service.model,
             "version": service.version,
             "bundle": digest(_described(service), self._located(version)),
+            **({"fronted": True} if service.rollout.canary or service.rollout.shadow else {}),
         }
 
     def _located(self, version: ModelVersion) -> Json:
@@ -160,7 +212,22 @@ def _described(service: Service) -> Json:
         "env": dict(service.env),
         "secrets": {name: secret.key for name, secret in service.secrets},
         "labels": dict(service.labels),
+        **({"startup": _probe(service.startup)} if service.startup else {}),
+        **_shared(service.rollout),
     }
+
+
+def _shared(rollout: Rollout) -> Json:
+    """How requests are shared out; nothing where one version has them all."""
+    if not rollout.canary and not rollout.shadow:
+        return {}
+    names = ("canary", "hold", "abort_if", "shadow", "shadow_version")
+    return {"rollout": {name: getattr(rollout, name) for name in names}}
+
+
+def _refused(field: str, why: str, help_: str) -> BackendError:
+    message = f"the deploy target `local` cannot honour `rollout.{field}`: {why}"
+    return BackendError(message, help_, "unsupported-by-backend", ("rollout", field))
 
 
 def _fields(pairs: tuple[tuple[str, str], ...]) -> list[Json]:
@@ -197,6 +264,12 @@ def _python_path(service: Service) -> str:
     """Let the server find this very package, whatever folder it works in."""
     above = dict(service.env).get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     return os.pathsep.join(filter(None, (str(Path(mlspec.__file__).resolve().parent.parent), above)))
+
+
+def _refuse_taken(bundle: Path, port: int) -> None:
+    if not _is_free(port) and not _holds(bundle, port) and not processes.alive(bundle / "front/front.pid"):
+        message = f"port {port} of this machine is taken by another process"
+        raise BackendError(message, "end that process, or choose another `port`", "port-taken")
 
 
 def _is_free(port: int) -> bool:
