@@ -67,6 +67,9 @@ class DuckDB(Warehouse):
     def __init__(self, settings: Any, place: Any) -> None:
         super().__init__(settings, place)
         self.path: Path = (place.root / settings.path).resolve()
+        if self.path.stem.lower() in {self.names.public.lower(), self.names.data.lower()}:
+            message = f"`path: {settings.path}` is called like the schema `{self.path.stem}` in it, and DuckDB cannot tell the two apart"
+            raise BackendError(message, "call the file something else, such as `warehouse.duckdb`", "invalid-option")
         self._held = _HELD.setdefault(self.path, _Held())
         self.lock = self._held.lock
         self._turn = Turn(self.path, settings.path)
