@@ -51,6 +51,7 @@ TOLD_ONLY = {
     "no-image": "the tests of the Kubernetes target have it",
     "not-a-state": "an option of the command line",
     "not-approved": "a question on a terminal",
+    "canary-aborted": "needs a deployment that is served; the tests of canaries have it",
     "cluster-unreachable": "needs a cluster; the tests of the Kubernetes target have it",
     "field-conflict": "as `cluster-unreachable`",
     "rollout-failed": "as `cluster-unreachable`",
