@@ -36,6 +36,7 @@ VERBS = {
     "certificate": "show what a dataset was made of, or see whether it could be made again",
     "run": "bring tables in partitions up to date, train a model, run a pipeline or checks now; look at runs",
     "backfill": "build partitions of a table anew",
+    "import": "write a valohai.yaml in the words of mlspec",
     "history": "list what was applied, or show one run",
     "state": "look at what is recorded as made, or correct it",
     "codeowners": "say who reviews which file, for GitHub and GitLab",

@@ -8,7 +8,9 @@ from typing import Any
 from mlspec.base.diag import Diagnostic, Report, known_names
 from mlspec.documents.document import Document, Origin, Path
 
-_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
+_ESCAPE = "$$"
+"""`$${x}` is the text `${x}`, as a shell may need it."""
 _OF_RUN = re.compile(r"\s*(parameters\.[a-z][a-z0-9_]*|metrics\.[a-z][a-z0-9_]*\..+?)\s*")
 """What only a run knows; it stands alone, as a parameter of a step."""
 _NAME = re.compile(r"\s*(vars|env)\.([A-Za-z_][A-Za-z0-9_]*)\s*")
@@ -83,7 +85,7 @@ def substitute(document: Document, values: Values, report: Report) -> Document:
 
 
 def _replace(text: str, document: Document, path: Path, values: Values, report: Report) -> Any:
-    whole = _REFERENCE.fullmatch(text)
+    whole = None if text.startswith(_ESCAPE) else _REFERENCE.fullmatch(text)
     if whole and _OF_RUN.fullmatch(whole[1]) and path[:1] == ("steps",) and path[2:3] == ("parameters",):
         return text
     if whole:
@@ -92,6 +94,8 @@ def _replace(text: str, document: Document, path: Path, values: Values, report: 
 
 
 def _lookup(match: re.Match[str], document: Document, path: Path, values: Values, report: Report) -> Any:
+    if match[0].startswith(_ESCAPE):
+        return match[0][1:]
     inside = match[1].strip()
     span = document.text_span(path, 1, match.start() + 1, match.end() - match.start())
     if inside == "environment":

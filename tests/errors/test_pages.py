@@ -45,6 +45,8 @@ TOLD_ONLY = {
     "missing-library": "needs a machine without pyarrow",
     "no-certificate": "needs a warehouse of an older version; the tests of certificates have it",
     "no-git": "needs a folder that git does not keep; the tests of revisions have it",
+    "not-a-list": "the file of another tool; the tests of valohai.yaml have it",
+    "not-imported": "as `not-a-list`",
     "not-resumable": "needs a run that was broken off; the tests of running by hand have it",
     "unknown-run": "an option of the command line; the tests of running by hand have it",
     "no-such-run": "an option of the command line; the tests of the state have it",

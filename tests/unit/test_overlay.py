@@ -101,3 +101,18 @@ def test_unknown_names_of_the_project(tmp_path):
     with pytest.raises(Problems) as caught:
         project(tmp_path, {"mlspec.yaml": P, "t.yaml": team()}, variables={"dayz": "8"})
     assert [(d.code, d.help) for d in caught.value.diagnostics] == [("unknown-variable", "did you mean `days`?")]
+
+
+def test_a_text_for_a_shell_is_kept(tmp_path):
+    from small_projects import write_project  # noqa: PLC0415 - only here
+
+    from mlspec.session import Session  # noqa: PLC0415 - only here
+
+    said = {
+        "kind": "pipeline",
+        "name": "p",
+        "steps": {"a": {"command": 'echo $${HOME:-x} $${environment} ${environment} ${A:+"$${B}"}'}},
+    }
+    with Session(write_project(tmp_path, [said])) as session:
+        (body,) = [r.body for r in session.compiled.desired]
+    assert body.steps[0].command == ('echo ${HOME:-x} ${environment} dev ${A:+"${B}"}',)

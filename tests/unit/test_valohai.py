@@ -1,0 +1,187 @@
+"""A valohai.yaml in the words of mlspec: it compiles, it runs, and whatever has no counterpart is told with its place."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from small_projects import write_project
+
+from mlspec.base.diag import Problems
+from mlspec.cli.main import main
+from mlspec.foreign.commands import Passed, command
+from mlspec.foreign.valohai import from_valohai
+from mlspec.session import Session
+
+FILES = Path(__file__).parent / "valohai"
+STEP = {"name": "s", "image": "i", "command": "run {parameters}"}
+
+
+def taken(*entries):
+    return from_valohai(yaml.safe_dump(list(entries), sort_keys=False), "valohai.yaml")
+
+
+def of(name):
+    return from_valohai((FILES / name).read_text(), name)
+
+
+def project(root, found):
+    write_project(root, [])
+    (root / "imported.yaml").write_text(found.text)
+    return root
+
+
+@pytest.mark.parametrize("name", ["houses.yaml", "greet.yaml"])
+def test_what_is_written_compiles_and_is_what_was_meant(tmp_path, name):
+    found = of(name)
+    assert tuple(yaml.safe_load_all(found.text)) == found.documents
+    with Session(project(tmp_path, found)) as session:
+        assert len(list(session.compiled.desired)) == len(found.documents)
+
+
+def test_it_runs(tmp_path, capsys):
+    root = project(tmp_path, of("greet.yaml"))
+    with Session(root) as session:
+        assert session.apply(session.plan(), on_event=lambda _: None).ok
+        run = session.run("pipeline.hello", on_event=lambda _: None)
+    assert {s.status for s in run.steps} == {"done"}
+    said = '--name=it\'s "$(touch hacked)" {{x}} -n 1 -n 2\n'
+    assert next(root.glob(".mlspec/runs/dev/*/read/outputs/all")).read_text() == said * 2
+    assert not (root / "hacked").exists()
+
+
+def test_all_of_a_larger_one():
+    found = of("houses.yaml")
+    by_name = {d["name"]: d for d in found.documents}
+    assert list(by_name) == ["prepare_data", "train", "tell", "houses"]
+    prepare = by_name["prepare_data"]
+    assert prepare["resources"] == {"cpu": "0.5", "cpu_limit": "2", "memory": "512M", "gpu": 1}
+    assert (prepare["timeout"], prepare["idle_timeout"]) == ("1h30m", "15m")
+    assert prepare["parameters"]["columns"] == {"type": "string", "default": "area,rooms"}
+    steps = by_name["houses"]["steps"]
+    assert steps["search"]["each"] == {"grid": {"depth": {"range": [3, 7, 2]}}, "parallel": 2}
+    assert steps["search"]["on_error"] == "continue"
+    assert steps["one"]["parameters"] == {"depth": 5, "rows": "${metrics.prepare.rows}"}
+    assert steps["one"]["when"] == "metrics.prepare.rows >= 10.0"
+    assert steps["tell"]["after"] == ["prepare"]
+    assert steps["tell_models"]["inputs"] == {"from_1": "search.outputs", "from_2": "one.outputs"}
+    assert "https://example.org/houses.csv" in steps["prepare_raw"]["command"]
+    lines = (FILES / "houses.yaml").read_text().splitlines()
+    told = {lines[d.span.line - 1][d.span.column - 1 :].split(":")[0] for d in found.said}
+    assert {
+        "keep-directories",
+        "widget",
+        "environment",
+        "mounts",
+        "optimization-target-metric",
+        "on-error",
+        "endpoint",
+        "deployment",
+    } <= told
+    assert len(found.said) == 16
+
+
+FIELDS = {
+    ("step",): {
+        "description": "x", "category": "x", "icon": "x", "source-path": "x", "image": "other", "environment": "x", "runtime-config-preset": "x",
+        "inputs": [{"name": "x"}], "outputs": [{"name": "x"}], "parameters": [{"name": "x", "type": "integer", "default": 1}],
+        "environment-variables": [{"name": "X", "default": "1"}], "environment-variable-groups": ["x"], "mounts": [{"source": "/x", "destination": "/y"}],
+        "cache-volumes": ["x"], "upload-store": "x", "time-limit": "1h", "no-output-timeout": "2h", "stop-condition": "x > 1",
+        "resources": {"cpu": {"min": 1}}, "unheard-of": 1,
+    },
+    ("step", "parameters", 0): {
+        "description": "x", "type": "integer", "default": "3", "optional": True, "min": 1, "max": 2, "choices": ["a"], "multiple": "repeat", "category": "x",
+        "widget": "x", "pass-as": "-x {v}", "unheard-of": 1,
+    },
+    ("step", "inputs", 0): {"default": "s3://x/y", "optional": True, "filename": "x", "keep-directories": "full", "download": "on-demand", "unheard-of": 1},
+    ("step", "resources"): {"memory": {"max": 3}, "devices": {"nvidia.com/gpu": 1}, "unheard-of": 1},
+    ("step", "environment-variables", 0): {"default": "2", "unheard-of": 1},
+    ("pipeline",): {"parameters": [{"name": "p", "default": "1", "targets": ["n.parameter.p"]}], "reuse-executions": False, "unheard-of": 1},
+    ("pipeline", "nodes", 0): {
+        "on-error": "stop-all", "commit": "abc", "edge-merge-mode": "append", "actions": [{"when": "node-error", "then": "x"}], "unheard-of": 1,
+        "override": {"image": "o", "command": "c", "unheard-of": 1},
+    },
+    ("task",): {
+        "type": "random_search", "execution-count": 3, "execution-batch-size": 2, "maximum-queued-executions": 2, "optimization-target-metric": "x",
+        "optimization-target-value": 1, "engine": "x", "on-child-error": "stop-all-and-error", "stop-condition": "x", "reuse-children": True, "unheard-of": 1,
+    },
+}  # fmt: skip
+BASE = {
+    "step": {**STEP, "parameters": [{"name": "p", "type": "string", "default": "d"}], "inputs": [{"name": "q"}], "resources": {"cpu": {"max": 1}},
+             "environment-variables": [{"name": "V", "default": "1"}]},
+    "pipeline": {"name": "pipe", "nodes": [{"name": "n", "type": "execution", "step": "s"}, {"name": "t", "type": "task", "task": "k"}], "edges": []},
+    "task": {"name": "k", "step": "s", "type": "grid_search", "parameters": [{"name": "p", "style": "multiple", "rules": {"items": ["a", "b"]}}]},
+}  # fmt: skip
+
+
+def put(base, path, key, value):
+    whole = json.loads(json.dumps(base))
+    at = whole
+    for part in path:
+        at = at[part]
+    at[key] = value
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "value"), [(p, k, v) for p, fields in FIELDS.items() for k, v in fields.items()]
+)
+def test_every_field_is_taken_over_or_told(path, key, value):
+    before = taken(*({k: v} for k, v in BASE.items()))
+    after = taken(*({k: v} for k, v in put(BASE, path, key, value).items()))
+    assert after.documents != before.documents or [d.message for d in after.said] != [d.message for d in before.said]
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("run {parameter:a}", 'run "--a=${MLSPEC_PARAM_A}"'),
+        ('run "{parameter-value:a}"', 'run "$MLSPEC_PARAM_A"'),
+        ("run 'x {parameter-value:a} y'", "run 'x '\"$MLSPEC_PARAM_A\"' y'"),
+        ('run "x {parameter:a}"', 'run "x --a=${MLSPEC_PARAM_A}"'),
+        ("run {parameter:other} {x}", "run {parameter:other} {x}"),
+    ],
+)
+def test_a_value_is_never_put_into_the_text(line, written):
+    found = command([line], {"a": Passed("a", "--a={v}")}, {})
+    assert found.splitlines()[-1] == written
+
+
+def test_the_search_of_a_task():
+    drawn = [{"name": "p", "style": "random", "rules": {"min": 1, "max": 9, "integerify": True}}]
+    step = {"name": "s", "image": "i", "command": "x", "parameters": [{"name": "p", "type": "integer", "default": 1}]}
+    found = taken(
+        {"step": step},
+        {"task": {"name": "k", "step": "s", "type": "random_search", "execution-count": 4, "parameters": drawn}},
+    )
+    assert found.documents[1]["steps"] == {
+        "s": {"use": "s", "each": {"random": {"p": {"integers": [1, 9]}}, "count": 4}}
+    }
+    sets = taken(
+        {"step": step},
+        {"task": {"name": "k", "step": "s", "type": "manual_search", "parameter-sets": [{"p": 1}, {"p": 3}]}},
+    )
+    assert sets.documents[1]["steps"]["s"]["each"] == {"sets": [{"p": 1}, {"p": 3}]}
+    spread = [{"name": "p", "style": "logspace", "rules": {"start": -2, "end": 0, "step": 3}}]
+    logs = taken({"step": step}, {"task": {"name": "k", "step": "s", "type": "grid_search", "parameters": spread}})
+    assert logs.documents[1]["steps"]["s"]["each"] == {"grid": {"p": [0.01, 0.1, 1.0]}}
+
+
+def test_what_is_no_such_file():
+    with pytest.raises(Problems) as caught:
+        from_valohai("step: {}", "valohai.yaml")
+    assert {d.code for d in caught.value.diagnostics} == {"not-a-list"}
+
+
+def test_the_command_line(tmp_path, capsys):
+    (tmp_path / "valohai.yaml").write_text((FILES / "houses.yaml").read_text())
+    words = ["-C", str(tmp_path), "import", "valohai.yaml"]
+    assert main([*words, "-o", "out.yaml"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--> valohai.yaml:30:5" in said.err
+    assert main([*words, "-o", "out.yaml"]) == 1
+    assert "`out.yaml` is there already" in capsys.readouterr().err
+    assert main([*words, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (len(found["documents"]), found["not_imported"][0]["line"]) == (4, 12)
