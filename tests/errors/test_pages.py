@@ -248,6 +248,7 @@ def codes_in_source() -> set[str]:
             if (
                 isinstance(node, ast.Constant)
                 and isinstance(node.value, str)
+                and "foreign" not in path.parts  # words of other tools
                 and re.fullmatch(r"[a-z]+[0-9]*(-[a-z0-9]+)+", node.value)
             ):
                 found.add(node.value)
