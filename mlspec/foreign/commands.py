@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 INPUTS, OUTPUTS = "/valohai/inputs", "/valohai/outputs"
-_PLACEHOLDER = re.compile(r"\{(parameters|(?:parameter|parameter-value):[^{}]+)\}")
+_PLACEHOLDER = re.compile(r"\{(parameters|params|(?:parameter|parameter-value):[^{}]+)\}")
 _SHELLS = {"sh", "bash"}
 
 
@@ -88,7 +88,7 @@ def _within(inside: str, placed: str) -> str:
 
 
 def _placed(what: str, passed: Mapping[str, Passed]) -> str:
-    if what == "parameters":
+    if what in {"parameters", "params"}:
         return " ".join(_passed(one) for one in passed.values())
     kind, _, name = what.partition(":")
     one = passed.get(name)

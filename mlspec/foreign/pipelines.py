@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.foreign.commands import Passed, command
-from mlspec.foreign.reading import Fields, Names
+from mlspec.foreign.reading import Fields, Names, Path
 from mlspec.foreign.steps import ON_CHILD_ERROR, Known, each_of
 
 _ON_ERROR = {"stop-all": "stop", "stop-next": "skip_downstream", "continue": "continue"}
@@ -14,6 +14,8 @@ _CONDITION = re.compile(r"\s*metadata\.([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*([+-
 _OPPOSITE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!=", "!=": "=="}
 _URL = re.compile(r"https?://\S+")
 METRICS = "metrics"
+End = tuple[str, str, str]
+"""A node, what of it, and its name."""
 
 
 @dataclass
@@ -106,8 +108,11 @@ class Making:
         if image := over.text("image"):
             made["image"] = image
         for each in over.parts("parameters"):
-            made.setdefault("parameters", {})[known.parameters.of(each.text("name"))] = each.take("default")
-            each.leave("an override")
+            name, value = each.text("name"), each.take("default")
+            if self._has(known, name, each):
+                known.numbered(name, each)
+                made.setdefault("parameters", {})[known.parameters.of(name)] = value
+            each.leave("an override", rules="", style="")
         for each in over.parts("environment-variables"):
             made.setdefault("env", {})[each.text("name")] = str(each.take("default", ""))
             each.leave("an override")
@@ -150,30 +155,61 @@ class Making:
         if parent is None or child is None:
             self.fields.reading.say(path, f"the edge from `{source}` to `{target}` is left out: one of them is")
             return
-        match gives.rstrip("s"), takes.rstrip("s"):
+        if isinstance(edge, dict) and edge.keys() - {"source", "target"}:
+            self.fields.reading.say(path, "of this edge, only `source` and `target` are taken over")
+        self._joined(path, (parent, gives.removesuffix("s"), what), (child, takes.removesuffix("s"), where))
+
+    def _joined(self, path: Path, source: End, target: End) -> None:
+        (parent, gives, what), (child, takes, where) = source, target
+        match gives, takes:
             case "output", "input":
-                if what not in {"*", "**", "**/*"}:
-                    message = f"not `{what}` alone but the whole folder of outputs is handed on"
-                    self.fields.reading.say(path, message, "the step that reads it can choose")
+                self._whole(path, what)
                 self.fed.setdefault((child, where), []).append(f"{parent}.outputs")
             case "input", "input":
-                self.fed.setdefault((child, where), []).append(f"={parent}.{what}")
+                self.fed.setdefault((child, where), []).append(f"={parent}.{what.rstrip('*')}")
             case "metadata", "parameter":
-                self.measured.add(parent)
-                self._give(child, where, f"${{metrics.{parent}.{what}}}")
+                self._metric(parent, what, child, where)
+            case "environment-variable", "environment-variable":
+                self._variable(path, parent, what, (child, where))
             case "parameter", "parameter":
                 self._hand_on(parent, what, child, where)
-            case "dependency", _:
-                self.made[child].setdefault("after", []).append(parent)
-            case _, "dependency":
+            case ("dependency", _) | (_, "dependency"):
                 self.made[child].setdefault("after", []).append(parent)
             case _:
                 self.fields.reading.say(path, f"an edge from `{gives}` to `{takes}` has no counterpart")
+
+    def _whole(self, path: Path, what: str) -> None:
+        if what not in {"*", "**", "**/*"}:
+            message = f"not `{what}` alone but the whole folder of outputs is handed on"
+            self.fields.reading.say(path, message, "the step that reads it can choose")
+
+    def _metric(self, parent: str, what: str, child: str, where: str) -> None:
+        if self._has(self.knowns[child], where, self.fields):
+            self.measured.add(parent)
+            self.knowns[child].numbered(where, self.fields)
+            self._give(child, where, f"${{metrics.{parent}.{what}}}")
+
+    def _variable(self, path: Path, parent: str, what: str, target: tuple[str, str]) -> None:
+        held = self.knowns[parent].document.get("env", {}) | self.made[parent].get("env", {})
+        if what in held:
+            self.made[target[0]].setdefault("env", {})[target[1]] = held[what]
+        else:
+            self.fields.reading.say(path, f"node `{parent}` has no value for `{what}`")
+
+    def _has(self, known: Known, name: str, by: Fields) -> bool:
+        """Whether the step takes such a parameter; one that it does not take is told."""
+        if name not in known.parameters.known:
+            by.say(f"step `{known.document['name']}` has no parameter `{name}`: it is given none")
+        return name in known.parameters.known
 
     def _give(self, child: str, name: str, value: Any) -> None:
         self.made[child].setdefault("parameters", {})[self.knowns[child].parameters.of(name)] = value
 
     def _hand_on(self, parent: str, what: str, child: str, where: str) -> None:
+        if not self._has(self.knowns[parent], what, self.fields) or not self._has(
+            self.knowns[child], where, self.fields
+        ):
+            return
         ours = self.knowns[parent].parameters.of(what)
         value = self.made[parent].get("parameters", {}).get(ours)
         if value is None:
@@ -185,12 +221,15 @@ class Making:
         for one in self.fields.parts("parameters"):
             ours, default = names.of(one.text("name")), one.take("default")
             kinds = []
-            for target in one.take("targets", []):
+            targets = [one.take(key) for key in ("targets", "target") if key in one.data]
+            for target in [t for some in targets for t in (some if isinstance(some, list) else [some])]:
                 node, _, name = str(target).split(".", 2) if str(target).count(".") > 1 else ("", "", "")
                 if (child := self.nodes.known.get(node)) is None:
                     one.say(f"`{target}` is no parameter of a node here", "targets")
                     continue
                 known = self.knowns[child]
+                if not self._has(known, name, one):
+                    continue
                 declared = known.document.get("parameters", {}).get(known.parameters.of(name), {})
                 kinds.append(declared)
                 self._give(child, name, f"${{parameters.{ours}}}")

@@ -27,6 +27,15 @@ class Known:
     parameters: Names = field(default_factory=Names)
     defaults: dict[str, tuple[str, ...]] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def numbered(self, theirs: str, by: Fields) -> None:
+        """Let a parameter that nobody gave a value have its own type again: now somebody does."""
+        ours = self.parameters.of(theirs)
+        declared, kind = self.document.get("parameters", {}).get(ours), self.kinds.get(ours)
+        if declared is not None and kind is not None and declared["type"] != kind:
+            declared |= {"type": kind, "default": _EMPTY[kind]}
+            by.say(f"parameter `{theirs}` has no default there, and `{_EMPTY[kind]}` here where it is not given")
 
 
 def taken_step(one: Fields, name: str) -> Known:
@@ -70,10 +79,12 @@ def taken_step(one: Fields, name: str) -> Known:
 
 def each_of(task: Fields, known: Known) -> dict[str, Any]:
     """What a task does with a step, as `each`; empty where that cannot be said."""
-    kind = task.text("type") or "grid_search"
+    kind = task.text("type").lower().replace("-", "_") or "grid_search"
     found: dict[str, Any] = {}
     axes = {p.text("name"): p for p in task.parts("parameters")}
-    if kind == "manual_search":
+    for name in axes:
+        known.numbered(name, task)
+    if kind == "manual_search" and ("parameter-sets" in task.data or not axes):
         sets = task.take("parameter-sets", [])
         found["sets"] = [
             {known.parameters.of(str(n)): v for n, v in one.items()} for one in sets if isinstance(one, dict)
@@ -83,7 +94,7 @@ def each_of(task: Fields, known: Known) -> dict[str, Any]:
             "random": {known.parameters.of(n): _drawn(p) for n, p in axes.items()},
             "count": task.take("execution-count", 1),
         }
-    elif kind == "grid_search":
+    elif kind in {"grid_search", "manual_search"}:
         found["grid"] = {known.parameters.of(n): _listed(p) for n, p in axes.items()}
     else:
         task.say(f"a task of type `{kind}` has no counterpart", "type", "a `random` search with a `seed` can be said")
@@ -120,15 +131,17 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
         ours = known.parameters.of(name)
         kind = _TYPES.get(each.text("type") or "string", "string")
         several, default = str(each.take("multiple", "none") or "none"), each.take("default")
-        optional = each.take("optional", default=False) is True
-        if optional and default is not None:
+        if each.take("optional", default=False) is True and default is not None:
             each.say(f"`{name}` has a default, and so always a value", "optional")
-            optional = False
+        optional = default is None
         between = str(each.take("multiple-separator", ","))
         if several != "none" or isinstance(default, list):
             kind = "string"
             default = between.join(str(d) for d in default) if isinstance(default, list) else default
+        known.kinds[ours] = kind
         if optional and kind != "boolean":
+            if kind != "string":
+                each.say(f"`{name}` has no default: here it is text, empty where it is not given", "type")
             kind, default = "string", ""
         said: dict[str, Any] = {"type": kind}
         if default is not None or kind == "boolean":
@@ -141,7 +154,8 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
         if description := each.text("description"):
             said["description"] = description
         form = each.text("pass-as") or f"--{name}={{v}}"
-        on, off = each.text("pass-true-as") or each.text("pass-as") or f"--{name}", each.text("pass-false-as")
+        on = (each.text("pass-true-as") or each.text("pass-as") or f"--{name}").replace("{name}", name)
+        off = each.text("pass-false-as").replace("{name}", name)
         passed[name] = Passed(
             ours,
             form.replace("{name}", name),
@@ -223,8 +237,8 @@ def _listed(axis: Fields) -> Any:
     match style, rules:
         case "linear", {"start": first, "end": last}:
             return {"range": [first, last, rules.get("step", 1)]}
-        case "logspace", {"start": first, "end": last, "step": count}:
-            base = rules.get("base", 10)
+        case "logspace", {"start": first, "end": last} if rules.get("count", rules.get("step")):
+            base, count = rules.get("base", 10), int(rules.get("count", rules.get("step")))
             width = (last - first) / max(count - 1, 1)
             return [float(f"{base ** (first + i * width):.12g}") for i in range(count)]
         case "single", {"value": value}:

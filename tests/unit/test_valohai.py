@@ -167,6 +167,70 @@ def test_the_search_of_a_task():
     assert logs.documents[1]["steps"]["s"]["each"] == {"grid": {"p": [0.01, 0.1, 1.0]}}
 
 
+def names(found):
+    return [d.message for d in found.said]
+
+
+def test_what_has_no_value_is_empty_until_somebody_gives_one(tmp_path):
+    step = {"name": "s", "command": "echo {params} > /valohai/outputs/f", "parameters": [
+        {"name": "n", "type": "integer"}, {"name": "k", "type": "float"}, {"name": "f", "type": "flag", "pass-false-as": "--not-{name}"}]}  # fmt: skip
+    tried = {"name": "t", "step": "s", "type": "GRID-SEARCH", "parameters": [{"name": "n", "rules": {"items": [1, 2]}}]}
+    nodes = [
+        {
+            "name": "a",
+            "type": "execution",
+            "step": "s",
+            "override": {"parameters": [{"name": "k", "default": 0.5}, {"name": "x", "default": 1}]},
+        }
+    ]
+    edges = [["a.parameter.k", "a.parameter.nothing"]]
+    found = taken(
+        {"step": step},
+        {"task": tried},
+        {
+            "pipeline": {
+                "name": "p",
+                "nodes": nodes,
+                "edges": edges,
+                "parameters": [{"name": "g", "target": "a.parameter.f"}],
+            }
+        },
+    )
+    declared = found.documents[0]["parameters"]
+    assert declared == {
+        "n": {"type": "int64", "default": 0},
+        "k": {"type": "float64", "default": 0.0},
+        "f": {"type": "boolean", "default": False},
+    }
+    assert found.documents[1]["steps"]["a"]["parameters"] == {"k": 0.5, "f": "${parameters.g}"}
+    assert {
+        "step `s` has no parameter `x`: it is given none",
+        "step `s` has no parameter `nothing`: it is given none",
+    } <= set(names(found))
+    with Session(project(tmp_path, found)) as session:
+        assert len(list(session.compiled.desired)) == 3
+
+
+def test_variables_and_inputs_are_handed_on():
+    step = {
+        "name": "s",
+        "command": "x",
+        "environment-variables": [{"name": "V", "default": "1"}],
+        "inputs": [{"name": "q"}],
+    }
+    make = {"name": "m", "command": "x"}
+    nodes = [{"name": n, "type": "execution", "step": "m" if n == "m" else "s"} for n in "mab"]
+    edges = [
+        ["m.output.*", "a.input.q"],
+        ["a.input.q*", "b.input.q"],
+        {"source": "a.environment-variable.V", "target": "b.environment-variable.W", "configuration": {}},
+    ]
+    found = taken({"step": step}, {"step": make}, {"pipeline": {"name": "p", "nodes": nodes, "edges": edges}})
+    steps = found.documents[2]["steps"]
+    assert steps["b"] == {"use": "s", "env": {"W": "1"}, "inputs": {"q": "m.outputs"}}
+    assert names(found) == ["of this edge, only `source` and `target` are taken over"]
+
+
 def test_what_is_no_such_file():
     with pytest.raises(Problems) as caught:
         from_valohai("step: {}", "valohai.yaml")
