@@ -73,12 +73,11 @@ def _mapping(value: dict[Any, Any], depth: int, lines: list[str], first: str = "
     pad = "  " * depth
     before = first or pad
     for key, item in value.items():
-        if not isinstance(key, str):
-            raise TypeError(f"a manifest has text keys, not {type(key).__name__}: {key!r}")
-        shown = _key(key)
-        head = f"{before}{shown}:" if len(shown) < _LONGEST_KEY else f"{before}? {shown}\n{pad}:"
-        inner = depth if isinstance(item, list | tuple) else depth + 1  # the dashes of a list stand below its key
-        _node(item, inner, head, lines)
+        head = before + _head(key, pad)
+        if type(item) is str:
+            lines.append(f"{head} {_text(item, depth + 1)}")
+        else:  # the dashes of a list stand below its key
+            _node(item, depth if isinstance(item, list | tuple) else depth + 1, head, lines)
         before = pad
 
 
@@ -123,9 +122,12 @@ def _number(value: float) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _key(value: str) -> str:
-    plain = _PLAIN.fullmatch(value) and value.casefold() not in _WORDS
-    return value if plain else _quoted(value)
+def _head(key: Any, pad: str) -> str:
+    """A key with its colon. Raises TypeError for one that is no text."""
+    if not isinstance(key, str):
+        raise TypeError(f"a manifest has text keys, not {type(key).__name__}: {key!r}")
+    shown = key if _PLAIN.fullmatch(key) and key.casefold() not in _WORDS else _quoted(key)
+    return f"{shown}:" if len(shown) < _LONGEST_KEY else f"? {shown}\n{pad}:"
 
 
 @lru_cache(maxsize=4096)

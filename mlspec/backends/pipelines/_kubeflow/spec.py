@@ -69,7 +69,8 @@ class _Spec:
 
     def __init__(self, tasks: Sequence[Planned], workflow: Workflow) -> None:
         self.tasks, self.workflow, self.groups = tasks, workflow, Groups(tasks)
-        self.by_name = {one.name: one for one in tasks}
+        self.types = {name: {"parameterType": _type(workflow, name)} for name, _ in workflow.parameters}
+        self.passed = {name: {"componentInputParameter": name} for name, _ in workflow.parameters}
         self.artifacts: dict[frozenset[str], dict[tuple[str, str], OutputType]] = {}
         self.metrics: dict[frozenset[str], dict[tuple[str, str], None]] = {}
         for one in tasks:
@@ -113,7 +114,7 @@ class _Spec:
 
     def _task(self, one: Planned, group: Group) -> Json:
         inputs: Json = {}
-        parameters: Json = {name: {"componentInputParameter": name} for name, _ in self.workflow.parameters}
+        parameters: Json = dict(self.passed)
         parameters |= {value_name(r.task, r.metric): self._metric(r, group) for r in one.values}
         if parameters:
             inputs["parameters"] = parameters
@@ -135,7 +136,7 @@ class _Spec:
         opener = inner.opener
         assert opener is not None and opener.when is not None  # noqa: S101, PT018 - a group that stands in another one has both
         inputs: Json = {}
-        parameters: Json = {name: {"componentInputParameter": name} for name, _ in self.workflow.parameters}
+        parameters: Json = dict(self.passed)
         for task, metric in self.metrics.get(inner.key, {}):
             parameters[value_name(task, metric)] = self._metric(Read("", metric, task), group)
         if parameters:
@@ -172,7 +173,7 @@ class _Spec:
     def _component(self, one: Planned) -> Json:
         found: Json = {"executorLabel": f"exec-{one.name}"}
         inputs: Json = {}
-        parameters = {name: {"parameterType": _type(self.workflow, name)} for name, _ in self.workflow.parameters}
+        parameters: Json = dict(self.types)
         parameters |= {value_name(r.task, r.metric): _NUMBER for r in one.values}
         if parameters:
             inputs["parameters"] = parameters
@@ -188,7 +189,7 @@ class _Spec:
 
     def _group_inputs(self, group: Group) -> Json:
         inputs: Json = {}
-        parameters = {name: {"parameterType": _type(self.workflow, name)} for name, _ in self.workflow.parameters}
+        parameters: Json = dict(self.types)
         parameters |= {value_name(task, metric): _NUMBER for task, metric in self.metrics.get(group.key, {})}
         if parameters:
             inputs["parameters"] = parameters
