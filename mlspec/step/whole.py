@@ -36,11 +36,10 @@ def export(task: Task, project: Path, folder: Path) -> None:
         _need_applied(session, Address.parse(step.relation))
         session.backends.engine.await_turn(_PATIENCE, _say)
         work = bench(session.compiled.desired, session.backends, session.compiled)
-        private = session.backends.place.private
-        private.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="step-", dir=private) as inside:  # an engine writes nowhere else
-            work.export(step, Path(inside))
-            shutil.copytree(inside, folder, dirs_exist_ok=True)
+        with _writable(session) as inside:
+            work.export(step, inside or folder)
+            if inside is not None:
+                shutil.copytree(inside, folder, dirs_exist_ok=True)
 
 
 def register(task: Task, project: Path, model: Path, metrics: Path) -> None:
@@ -67,13 +66,26 @@ def register(task: Task, project: Path, model: Path, metrics: Path) -> None:
 def _session(task: Task, project: Path) -> Iterator[Session]:
     """The project in the environment of the task; its problems as one that a log can show."""
     try:
-        with Session(project, task.environment or None) as session:
+        with Session(project, task.environment or None, cache=False) as session:  # an image may not be written to
             yield session
     except Problems as error:
         lines = "\n".join(f"  {d.code}: {d.message}" for d in error.diagnostics)
         raise Failed(f"the project in {project} has problems:\n{lines}") from None
     except BackendError as error:
         raise Failed(f"{error}" + (f"\nhelp: {error.help}" if error.help else "")) from None
+
+
+@contextmanager
+def _writable(session: Session) -> Iterator[Path | None]:
+    """A folder in the project, which is where an embedded engine may write; none where the project itself cannot be written to."""
+    try:
+        session.backends.place.private.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(prefix="step-", dir=session.backends.place.private)
+    except OSError:
+        yield None
+        return
+    with made as inside:
+        yield Path(inside)
 
 
 def _workflow(task: Task, session: Session) -> Workflow:

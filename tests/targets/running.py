@@ -7,9 +7,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import in_argo
 import pytest
+import yaml
 
 from mlspec.backends.pipelines.airflow import Airflow
+from mlspec.backends.pipelines.argo import Argo
 from mlspec.backends.pipelines.kubeflow import Kubeflow
 from mlspec.backends.pipelines.local import Local
 from mlspec.backends.port import BackendError, Place, Tools
@@ -106,6 +109,21 @@ def on_kubeflow(cases, root: Path) -> dict[str, Seen]:
     ends = dict(zip(names, json.loads(done.stdout), strict=True))
     (root / "said.json").write_text(json.dumps(ends, indent=1))
     return {name: seen(ends[name]["ok"], root / name / "witness") for name in cases}
+
+
+def on_argo(cases, root: Path) -> dict[str, Seen]:
+    found = {}
+    for name, case in cases.items():
+        work, witness = folders(root, name)
+        settings = Argo.Settings(
+            image="python:3", command=(launcher(root),), project=str(work), cache=str(work / "cache")
+        )
+        rendered = Argo(settings, make_place(work)).render(case.workflow(name, witness))
+        spec = yaml.safe_load(rendered[0].text)["spec"]
+        given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in case.given.items()}
+        ends = [in_argo.Argo(spec, given, work / f"run{number}").run() for number in range(case.runs)]
+        found[name] = seen(ends[-1], witness)
+    return found
 
 
 def on_airflow(cases, root: Path) -> dict[str, Seen]:

@@ -13,8 +13,6 @@ from mlspec.backends.pipelines.airflow import Airflow
 from mlspec.backends.pipelines.kubeflow import Kubeflow
 from mlspec.backends.pipelines.local import Local
 
-TARGETS = ("kubeflow", "airflow")
-
 
 def lacking(name: str, kind, tmp_path) -> set[str]:
     """What a case asks for that a target has not."""
@@ -25,6 +23,11 @@ def lacking(name: str, kind, tmp_path) -> set[str]:
 def on_local(tmp_path_factory):
     root = tmp_path_factory.mktemp("local")
     return running.on_local({n: c for n, c in CASES.items() if not lacking(n, Local, root)}, root)
+
+
+@pytest.fixture(scope="module")
+def on_argo(tmp_path_factory):
+    return running.on_argo({n: c for n, c in CASES.items() if "argo" not in c.refused}, tmp_path_factory.mktemp("argo"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,12 @@ def test_the_local_runner_ends_as_it_should(name, on_local):
 
 def test_there_are_enough_of_them():
     assert len(CASES) >= 15
+
+
+@pytest.mark.xdist_group("local")
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "argo" not in case.refused])
+def test_an_interpreter_of_argo_comes_to_the_same(name, on_local, on_argo):
+    same(name, on_local, on_argo)
 
 
 @pytest.mark.slow
