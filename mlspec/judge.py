@@ -89,6 +89,7 @@ def teams_of(compiled: Compiled) -> dict[str, Team]:
 
 def _notes(plan: Plan, backends: Backends) -> tuple[str, ...]:
     notes = {backends.deploys.note for c in plan.changes if c.form == "service"}
+    notes |= {backends.pipelines.note for c in plan.changes if c.form == "workflow"}
     return (*plan.notes, *sorted(notes - {""}))
 
 

@@ -305,7 +305,9 @@ class Run:
 
 
 class PipelineTarget(Backend):
-    """Publishes workflows, and runs those that an apply needs."""
+    """Publishes workflows, and runs those that an apply needs. `note` is said with every plan that changes one."""
+
+    note: ClassVar[str] = ""
 
     def refused(self, workflow: Workflow) -> Iterable[BackendError]:
         """What it cannot honour of a definition although it has the capabilities, each with the field; found without touching anything."""

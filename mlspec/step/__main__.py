@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ FAILED, MISUSED, LEFT_OUT = 1, 2, 99
 def main(argv: Sequence[str] | None = None) -> int:
     """Do one task; 0 is done, 1 is failed (99 with `--soft`), 2 is a command line or a task that this release does not understand."""
     arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _ended)
     try:
         task = _task(arguments.task or os.environ.get("MLSPEC_TASK", ""))
         task = values_given(task, _texts(task, arguments.param), _pairs(arguments.metric))
@@ -35,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return MISUSED
     sys.stdout.write(json.dumps(metrics) + "\n")  # the last line, which Airflow takes for what the task returns
     return 0
+
+
+def _ended(*_: object) -> None:
+    """End what runs and then this: the first process of a container has no other way to be told."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:

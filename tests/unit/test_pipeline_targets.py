@@ -248,6 +248,13 @@ def test_what_a_target_cannot_take_is_said_by_the_plan(name, settings, workflow,
     assert all(one.help for one in found)
 
 
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_step_that_no_command_line_can_carry_is_refused(name, tmp_path):
+    for text, count in (("x" * 119_000, 0), ("x" * 121_000, 1), ("{" * 30_000, 1)):
+        said = list(make(name, tmp_path).refused(Workflow("w", (CommandStep("long", (text,)),))))
+        assert [one.at for one in said] == [("steps", "long")] * count
+
+
 def test_kubeflow_refuses_conditions_that_overlap(tmp_path):
     measure = CommandStep("e", ("x",), outputs=(("m", OutputType.METRICS),))
     one, other = (

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,22 @@ def test_a_task_that_is_not_understood_is_no_failure_of_the_step(text):
     assert done.returncode == 2
     assert "the task cannot be understood" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_step_that_is_ended_leaves_nothing_behind(tmp_path):
+    beats = tmp_path / "beats"
+    step = CommandStep("s", ('(while :; do echo x >> "$B"; sleep 0.05; done) & wait',), env=(("B", str(beats)),))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MLSPEC_TASK": packed(task(step))}
+    process = subprocess.Popen([sys.executable, "-m", "mlspec.step"], env=environment)
+    end = time.monotonic() + 60
+    while not beats.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 143
+    size = beats.stat().st_size
+    time.sleep(0.5)
+    assert beats.stat().st_size == size
 
 
 def test_what_is_kept_is_not_run_again(tmp_path):

@@ -63,13 +63,19 @@ def platform(one: Planned, settings: ContainerSettings) -> Json:
             )
         if by_secret:
             found["secretAsEnv"] = [
-                {"secretNameParameter": _constant(name), "keyToEnv": keys, "optional": False}
+                {"secretName": name, "secretNameParameter": _constant(name), "keyToEnv": keys, "optional": False}
                 for name, keys in by_secret.items()
             ]
         if seconds := container.deadline(one.step):
             found["activeDeadlineSeconds"] = str(seconds)
     if settings.cache_claim and container.caches(one, settings):
-        found["pvcMount"] = [{"pvcNameParameter": _constant(settings.cache_claim), "mountPath": settings.cache_folder}]
+        found["pvcMount"] = [
+            {
+                "constant": settings.cache_claim,
+                "pvcNameParameter": _constant(settings.cache_claim),
+                "mountPath": settings.cache_folder,
+            }
+        ]
     return found
 
 

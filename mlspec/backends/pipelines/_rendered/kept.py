@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from mlspec.backends import cluster
 from mlspec.backends.found import Difference
@@ -15,6 +15,10 @@ from mlspec.ir.workflow import Workflow
 
 class Rendering(PipelineTarget):
     """Writes files into the project for whatever syncs them to where pipelines run; never talks to it."""
+
+    note: ClassVar[str] = (
+        "the pipeline target renders files; models are trained where those are synced to, and a later plan finds them"
+    )
 
     @abstractmethod
     def files(self, workflow: Workflow) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from mlspec.backends.pipelines._rendered.tasks import planned
+from mlspec.backends.pipelines._rendered.tasks import planned, too_large
 from mlspec.backends.port import BackendError
 from mlspec.ir.workflow import CommandStep, OnError, Step, Workflow
 
@@ -23,6 +23,7 @@ def told(work: Callable[[], object]) -> Iterator[BackendError]:
 def refusals(workflow: Workflow, environment: str, check: Callable[[Step], object]) -> Iterator[BackendError]:
     """What cannot be planned, and what `check` refuses of each step."""
     yield from told(lambda: planned(workflow, environment))
+    yield from too_large(workflow)
     for step in workflow.steps:
         for one in told(lambda step=step: check(step)):  # type: ignore[misc]
             yield one if one.at else BackendError(str(one), one.help, one.code, ("steps", step.name))

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 
 from mlspec.backends.pipelines._rendered.condition import Node, Untranslatable, metrics, parameters, parse
 from mlspec.backends.pipelines._step.task import JOINT, Task, declared, task_of
+from mlspec.backends.pipelines._step.wire import packed
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
 from mlspec.ir.workflow import CommandStep, FanOut, OfMetric, OutputType, RegisterStep, Source, Step, Workflow
+
+_MOST, _ROOM, _FRAME = 120_000, 15_000, 6
+"""Bytes of a task; where it is looked at more closely, for an escaped byte takes six; what JSON puts around a text."""
 
 _EASY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -122,6 +126,26 @@ def refused_condition(step: CommandStep, why: str) -> BackendError:
         "unsupported-by-backend",
         ("steps", step.name, "when"),
     )
+
+
+def too_large(workflow: Workflow) -> Iterator[BackendError]:
+    """Steps that no command line or variable can carry: Linux takes 128 KiB of each."""
+    shared = sum(len(name) + len(text) for name, text in workflow.parameters)
+    for step in workflow.steps:
+        if not isinstance(step, CommandStep):
+            continue
+        texts = [*step.command, *(text for pair in (*step.env, *step.code) for text in pair)]
+        texts += [text for item in (step.each.items if step.each else ()) for pair in item for text in pair]
+        if (
+            shared + sum(len(text.encode()) + _FRAME for text in texts) > _ROOM
+            and len(packed(task_of(step, workflow, ""))) > _MOST
+        ):
+            yield BackendError(
+                f"step `{step.name}` is too long to be handed to a container: {_MOST // 1000} kB at most",
+                "put what is long into a file, or split the fan-out",
+                "unsupported-by-backend",
+                ("steps", step.name),
+            )
 
 
 class _Names:
