@@ -39,7 +39,8 @@ class Making:
         if not self.made:
             one.say("a pipeline without a node that runs something is left out", "nodes")
             return {}
-        for index, edge in enumerate(one.take("edges", [])):
+        edges = one.take("edges", [])
+        for index, edge in enumerate(edges if isinstance(edges, list) else ()):
             self._edge(edge, index)
         self._parameters()
         self._inputs()
@@ -117,11 +118,9 @@ class Making:
             made.setdefault("env", {})[each.text("name")] = str(each.take("default", ""))
             each.leave("an override")
         for each in over.parts("inputs"):
-            default = each.take("default", [])
-            known.defaults[each.text("name")] = (default,) if isinstance(default, str) else tuple(default)
+            known.defaults[each.text("name")] = tuple(str(d) for d in each.listed("default"))
             each.leave("an override")
-        if lines := over.take("command"):
-            lines = [lines] if isinstance(lines, str) else [str(line) for line in lines]
+        if lines := [str(line) for line in over.listed("command")]:
             passed = {theirs: Passed(ours, f"--{theirs}={{v}}") for theirs, ours in known.parameters.known.items()}
             made["command"] = command(lines, passed, known.inputs.known)
         over.leave("an override")

@@ -51,6 +51,15 @@ class Fields:
         found = self.take(key, "")
         return found if isinstance(found, str) else str(found)
 
+    def listed(self, key: str) -> list[Any]:
+        """The values under a key: those of a list, or the one that stands for it; what is no scalar is told."""
+        found = self.take(key, [])
+        values = found if isinstance(found, list) else [found]
+        for value in values:
+            if not isinstance(value, str | int | float):
+                self.say(f"`{value}` in `{key}` is not read", key)
+        return [v for v in values if isinstance(v, str | int | float)]
+
     def parts(self, key: str) -> Iterator["Fields"]:
         """The mappings in a list, or in what stands for one."""
         found = self.take(key, [])

@@ -49,8 +49,7 @@ def taken_step(one: Fields, name: str) -> Known:
         document["image"] = image
     inputs = _inputs(one, known)
     passed, parameters = _parameters(one, known)
-    lines = one.take("command", [])
-    lines = [lines] if isinstance(lines, str) else [str(line) for line in lines]
+    lines = [str(line) for line in one.listed("command")]
     if source := one.text("source-path"):
         lines = [f"cd {source}", *lines]
     document["command"] = command(lines, passed, inputs)
@@ -113,12 +112,11 @@ def _inputs(one: Fields, known: Known) -> dict[str, str]:
     for each in one.parts("inputs"):
         name = each.text("name")
         found[name] = known.inputs.of(name)
-        default = each.take("default", [])
-        known.defaults[name] = (default,) if isinstance(default, str) else tuple(str(d) for d in default)
+        known.defaults[name] = tuple(str(d) for d in each.listed("default"))
         if each.take("optional", default=False) is True:
             known.optional.add(name)
         each.take("description")
-        if each.take("keep-directories", "none") not in {"none", False}:
+        if each.take("keep-directories", "none") not in ("none", False):
             each.say("`keep-directories` is always so: an input is a folder as it was made", "keep-directories")
         each.leave("an input", filename="an input is a folder, with the names that it was made with")
     return found
@@ -149,7 +147,7 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
         for bound in ("min", "max"):
             if kind in {"int64", "float64"} and (value := each.take(bound)) is not None:
                 said[bound] = value
-        if choices := each.take("choices"):
+        if choices := each.listed("choices"):
             said["choices"] = [_as(kind, c) for c in choices]
         if description := each.text("description"):
             said["description"] = description
@@ -178,7 +176,7 @@ def _as(kind: str, value: Any) -> Any:
         return value if isinstance(value, str) else str(value)
     if kind == "boolean":
         return value is True or str(value).lower() in {"true", "yes", "on", "1"}
-    return float(value) if kind == "float64" and not isinstance(value, bool) else value
+    return float(value) if kind == "float64" and type(value) is int else value
 
 
 def _environment(one: Fields, document: dict[str, Any]) -> None:
@@ -206,8 +204,11 @@ def _resources(one: Fields, document: dict[str, Any]) -> None:
     for what, unit in (("cpu", ""), ("memory", "M")):
         bounds = asked.part(what)
         for theirs, ours in (("min", what), ("max", f"{what}_limit")):
-            if (value := bounds.take(theirs)) is not None:
+            value = bounds.take(theirs)
+            if isinstance(value, int | float) and not isinstance(value, bool):
                 found[ours] = f"{value:g}{unit}"
+            elif value is not None:
+                bounds.say(f"`{value}` is not a number", theirs)
         bounds.leave(f"`{what}`")
     devices = asked.part("devices")
     if (gpus := devices.take(_GPU)) is not None:

@@ -1,6 +1,8 @@
 """A valohai.yaml in the words of mlspec: it compiles, it runs, and whatever has no counterpart is told with its place."""
 
 import json
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -229,6 +231,39 @@ def test_variables_and_inputs_are_handed_on():
     steps = found.documents[2]["steps"]
     assert steps["b"] == {"use": "s", "env": {"W": "1"}, "inputs": {"q": "m.outputs"}}
     assert names(found) == ["of this edge, only `source` and `target` are taken over"]
+
+
+JUNK = [
+    None,
+    3,
+    True,
+    "x",
+    [],
+    {},
+    [1],
+    [[]],
+    {"a": 1},
+    "a.output.b",
+    "{parameters}",
+    ["#!"],
+    ["#!/usr/bin/env python3", "x"],
+]
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+def test_nonsense_is_a_problem_or_told_and_never_a_crash():
+    dice = random.Random(5)
+    base = yaml.safe_load((FILES / "houses.yaml").read_text())
+    for path in dice.sample([p for p in places(base) if p], 40):
+        whole = put(base, path[:-1], path[-1], dice.choice(JUNK))
+        with suppress(Problems):
+            taken(*whole)
 
 
 def test_what_is_no_such_file():
