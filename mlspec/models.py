@@ -80,7 +80,7 @@ def history(name: str, runs: Iterable[Past]) -> list[Row]:
             if version != was:
                 before.append(_move(run, address, was, version))
     found = [row for address, listed in rows.items() if address.name == name for row in listed]
-    return sorted(found, key=lambda row: (row["number"], row["what"]))
+    return sorted(found, key=lambda row: (row["number"], row["what"].startswith("@"), row["what"]))
 
 
 def _move(run: Past, address: Address, was: str, version: str) -> Row:

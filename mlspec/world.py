@@ -14,6 +14,7 @@ from mlspec.backends.needs import needs
 from mlspec.backends.port import Place
 from mlspec.backends.remembered import Memory, note_supported, observed, supported
 from mlspec.base.address import Address
+from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Span
 from mlspec.compile.gathered import PORTS, Gathered
 from mlspec.compile.project import Compiled
@@ -23,7 +24,7 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
-from mlspec.ir.workflow import CommandStep, Workflow
+from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
 from mlspec.plan.drift import GONE, Acceptance, marked
@@ -214,11 +215,18 @@ def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Benc
         physical,
         compiled.gathered.files.content,
         lambda step, folder: export(step, folder, desired, backends.engine, physical),
-        lambda workflow: definitions | _code(workflow),
+        lambda workflow: {a: definitions[a] for a in _made_of(desired, workflow) if a in definitions} | _code(workflow),
         compiled.place,
         lambda address: claims_of(desired, address, physical),
         lambda workflow: certificates(workflow, backends.engine, physical),
     )
+
+
+def _made_of(desired: DesiredState, workflow: Workflow) -> list[str]:
+    """The datasets of a workflow, and everything that they are made of."""
+    parents = {r.address: r.parents for r in desired}
+    datasets = [Address.parse(s.relation) for s in workflow.steps if isinstance(s, DatasetStep)]
+    return sorted(str(a) for a in {*datasets, *upstream(parents, datasets)})
 
 
 def _code(workflow: Workflow) -> dict[str, str]:

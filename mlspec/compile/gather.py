@@ -12,6 +12,7 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
+from mlspec.compile.knobs import not_knobs
 from mlspec.documents.document import Document
 from mlspec.documents.document import Path as FieldPath
 from mlspec.documents.each import each
@@ -62,7 +63,9 @@ def prepared_of(
     document: Document, head: Head, report: Report, kept: Kept = MappingProxyType({})
 ) -> tuple[Document, ...]:
     """The documents that one stands for, over the defaults, under the overrides and what is `kept`; none where it is broken."""
-    made = (document,) if document is head.document else each(document, report)
+    made = (document,) if document is head.document else tuple(each(document, report))
+    for one in made if head.overrides else ():
+        report.add(*not_knobs(one, head.document, head.name))
     prepared = (_prepare(one, head.document, head.name) for one in made)
     return tuple(put_back(one, kept[said_name(one)]) if said_name(one) in kept else one for one in prepared)
 

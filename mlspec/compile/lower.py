@@ -12,6 +12,7 @@ from mlspec.compile.gathered import Gathered
 from mlspec.compile.renames import Renames, problems, renames
 from mlspec.compile.resolve import Graph
 from mlspec.documents.project import Asked
+from mlspec.ir.alias import Alias
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, Resource, defined
@@ -207,7 +208,8 @@ class Lowering:
         owner = spec.owner.name if spec.owner else ""
         protect = spec.protect or self._protected(spec.address)
         if part:
-            meaning, about = {part: meaning.get(part)}, {part: about.get(part)} if about.get(part) else {}
+            said = meaning.get("aliases", {}).get(part) if isinstance(body, Alias) else meaning.get(part)
+            meaning, about = {part: said}, {part: about.get(part)} if about.get(part) else {}
         return Resource(address, body, meaning, about, self.parents(address), owner, protect, costs(type(spec)))
 
     def _protected(self, address: Address) -> bool:

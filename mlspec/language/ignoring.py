@@ -9,7 +9,7 @@ from mlspec.base.diag import Diagnostic, known_names
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Spec
 
-_NEVER = ("name", "ignore_changes", "protect", "owner")
+_NEVER = ("name", "ignore_changes", "protect", "owner", "knobs")
 """Fields that say which thing it is, and how it is treated: these are always those of the files."""
 
 

@@ -108,6 +108,8 @@ class Spec(Part):
     protect: Annotated[Bool, OnChange.METADATA] = False
     ignore_changes: Annotated[tuple[str, ...], OnChange.METADATA] = ()
     """Fields, `replicas` or `resources.cpu`, of which what was applied first stays, whatever the files say later."""
+    knobs: Annotated[tuple[str, ...] | None, OnChange.METADATA] = None
+    """The fields, or parts of fields, that environments may override; all, where none are named."""
 
     @classmethod
     def kind_name(cls) -> str:

@@ -8,7 +8,10 @@ import json
 import sys
 
 import pytest
+import smallest
 from kube_server import Cluster, kubeconfig, started
+from small_projects import actions, plan, write_project
+from small_projects import apply as applied
 from test_kubernetes import FULL, OTHER, SCALED, registered
 
 from mlspec.backends.deploys._kubernetes import live as living
@@ -16,6 +19,7 @@ from mlspec.backends.deploys._kubernetes.compared import changed, dropped
 from mlspec.backends.deploys._kubernetes.config import access
 from mlspec.backends.deploys.kubernetes import Kubernetes
 from mlspec.backends.port import BackendError, Place
+from mlspec.session import Session
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/ml/deployments/late-flights-prod"
 SERVICE = dataclasses.replace(FULL, disruption=None)
@@ -199,3 +203,60 @@ def test_what_was_dropped_and_what_was_changed_is_told_by_path():
     assert list(changed({"d": {"e": "1"}}, {"d": {"e": "1000m"}})) == []
     assert list(changed({"d": 1, "status": 3}, {"d": 2})) == [("d", 2, 1)]
     assert list(changed({"a": [1, 2]}, {"a": [1]})) == [("a", [1], [1, 2])]
+
+
+def project(root, port, **deployment):
+    found = {f"{d['kind']}.{d['name']}": d for d in smallest.documents("deployment")}
+    found["model.big"]["aliases"] = {"champion": "current"}
+    found["deployment.live"] |= {"model": "big@champion", "replicas": 2, **deployment}
+    target = {
+        "type": "kubernetes",
+        "mode": "apply",
+        "namespace": "ml",
+        "kubeconfig": str(kubeconfig(root, port)),
+        "wait": 20,
+    }
+    return write_project(root, found.values(), deploy_target=target)
+
+
+def test_a_project_is_planned_applied_found_altered_and_taken_back(cluster, tmp_path, monkeypatch):
+    """The whole way of a person: nothing to do after an apply, drift by its field, an apply that mends it, and back."""
+    monkeypatch.setattr(living, "_PAUSE", 0.01)
+    server = started(cluster)
+    try:
+        smallest.write_data(tmp_path)
+        project(tmp_path, server.server_port)
+        assert applied(tmp_path)[2].ok
+        before = json.dumps(cluster.objects, sort_keys=True)
+        assert actions(plan(tmp_path)) == []
+        assert json.dumps(cluster.objects, sort_keys=True) == before, "a plan changes nothing"
+
+        (path,) = [p for p in cluster.objects if "/deployments/" in p]
+        cluster.edit(path, "spec.replicas", 1)
+        planned = plan(tmp_path)
+        assert [(d.what, "spec.replicas: `1` instead of `2`" in d.subject) for d in planned.drift] == [("edited", True)]
+        assert actions(planned) == [("deployment.live", "update")]
+        assert [f.code for f in applied(tmp_path)[2].failed] == ["field-conflict"]
+        cluster.edit(path, "spec.replicas", 2, "mlspec")
+        assert actions(plan(tmp_path)) == []
+
+        project(tmp_path, server.server_port, env={"MODE": "other"})
+        assert applied(tmp_path)[2].ok
+        assert "other" in json.dumps(cluster.objects[path])
+        with Session(tmp_path) as session:
+            planned = session.rollback()
+            assert actions(planned.plan) == [("deployment.live", "update")]
+            assert session.apply(planned, on_event=lambda _: None).ok
+        assert "other" not in json.dumps(cluster.objects[path])
+        assert applied(tmp_path, destroy=True)[2].ok
+        assert cluster.objects == {}
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_cluster_that_does_not_answer_fails_the_plan_and_no_more(tmp_path):
+    smallest.write_data(tmp_path)
+    project(tmp_path, 1)
+    assert plan(tmp_path).changes, "nothing is recorded, so that nobody is asked"
+    assert [f.code for f in applied(tmp_path)[2].failed] == ["cluster-unreachable"]
