@@ -61,6 +61,17 @@ feature_set: buyer
 labels: {sql: "SELECT customer, at AS event_time, amount > 100 AS large FROM orders", label: large}
 split: {time: {test_from: 2024-06-01}}
 ---
+kind: step
+name: measure
+command: python measure.py
+inputs: {table: artifact}
+outputs: {metrics: metrics}
+parameters: {share: {type: float64, min: 0}, how: {type: string, default: mean, choices: [mean, median]}}
+retries: 2
+retry_delay: 10s
+retry_factor: 2
+cache: {ttl: 7d}
+---
 kind: pipeline
 name: training
 parameters:
@@ -72,6 +83,16 @@ steps:
     inputs: {table: data.data}
     outputs: {model: model, metrics: metrics}
     resources: {cpu: 500m, memory: 1Gi}
+  sizes:
+    use: measure
+    inputs: {table: data.data}
+    each: {grid: {share: {range: [0.1, 0.5, 0.2]}}, parallel: 2, keep: {best: rows, mode: min}}
+    on_error: continue
+  last:
+    command: "true"
+    parameters: {depth: "${parameters.depth}", rows: {type: int64, value: "${metrics.sizes.rows}", max: 9}}
+    after: [fit]
+    when: metrics.sizes.rows > 3
   keep:
     register: {model: fit.model, metrics: fit.metrics}
 schedule: 0 3 * * 1
@@ -88,7 +109,9 @@ gates: {auc: {min: 0.6}}
 kind: deployment
 name: scoring
 model: large_order
+image: registry.example/scoring:1
 replicas: {min: 1, max: 3}
+resources: {cpu: 500m}
 probes: {liveness: {path: /live}}
 env: {LEVEL: "${vars.level}"}
 ---
