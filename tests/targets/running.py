@@ -147,15 +147,15 @@ def on_airflow(cases, root: Path) -> dict[str, Seen]:
     return {name: seen(ends[name]["ok"], root / name / "witness") for name in cases}
 
 
-def airflow_home(python: str, root: Path) -> dict[str, str]:
-    """The environment of an Airflow of its own, with a database that is made when it is first needed."""
+def airflow_home(python: str, root: Path, *, database: bool = True) -> dict[str, str]:
+    """The environment of an Airflow of its own, with a database where one is needed."""
     home = root / "airflow-home"
     variables = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "PYTHON"))},
         "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     }  # fmt: skip
-    if not home.exists():
+    if database and not home.exists():
         program = Path(python).parent / "airflow"
         subprocess.run([program, "db", "migrate"], env=variables, capture_output=True, check=True)
     return variables

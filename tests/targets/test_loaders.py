@@ -48,7 +48,7 @@ def loaded(tmp_path_factory):
     for name, workflow in workflows.items():
         (text,) = texts(make("airflow", root, start_date="2026-01-31", service_account="runs"), workflow).values()
         (folder / f"{name}.py").write_text(text)
-    variables = running.airflow_home(python, root)
+    variables = running.airflow_home(python, root, database=False)
     done = subprocess.run(
         [python, str(running.HERE / "check_in_airflow.py"), str(root / "told.json")], input=json.dumps(str(folder)), capture_output=True, text=True,
         env=variables, check=False,

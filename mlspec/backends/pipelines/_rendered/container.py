@@ -45,9 +45,10 @@ def image_of(step: Step, settings: ContainerSettings) -> str:
     image = own or settings.image
     if not image:
         what = "registers a model" if isinstance(step, RegisterStep) else "writes a dataset"
+        where = "the step or in " if isinstance(step, CommandStep) else ""
         why = "" if isinstance(step, CommandStep) else f": it {what}, which needs an image with mlspec and the project"
         raise BackendError(
-            f"step `{step.name}` has no image{why}", "set `image` in the step or in the target's options", "no-image",
+            f"step `{step.name}` has no image{why}", f"set `image` in {where}the target's options", "no-image",
             ("steps", step.name),
         )  # fmt: skip
     if image != "".join(image.split()):
