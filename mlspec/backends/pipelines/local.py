@@ -38,7 +38,7 @@ from mlspec.ir.later import described
 from mlspec.ir.resource import body_digest
 from mlspec.ir.workflow import Workflow
 
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 """Seconds to wait for what a runner that was killed has left running to be ended."""
 _SHOWN = 20
 
