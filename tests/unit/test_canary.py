@@ -61,6 +61,13 @@ class Client:
         self._stop.set()
         self._thread.join()
 
+    def until(self, version):
+        """Wait until a version has answered."""
+        deadline = time.monotonic() + 120
+        while version not in {v for _, v in list(self.got)}:
+            assert time.monotonic() < deadline, self.got[-3:]
+            time.sleep(0.02)
+
     def _ask(self):
         while not self._stop.is_set():
             self.got.append(ask(self.port))
@@ -96,7 +103,9 @@ def test_a_new_version_takes_over_step_by_step_and_nobody_is_sent_away(project, 
     first = target.apply(service(port, rollout=CANARY), registered(files["good"]))
     assert any("nobody to share requests with" in n for n in first.notes)
     with Client(port) as client:
+        client.until(ONE)
         done = target.apply(service(port, TWO, rollout=CANARY), registered(files["good"], TWO))
+        client.until(TWO)
         assert ask(port) == (200, TWO)
     assert {status for status, _ in client.got} == {200}
     assert {version for _, version in client.got} == {ONE, TWO}
@@ -135,7 +144,7 @@ def test_a_shadow_hears_its_share_and_says_nothing(project, files):
     shadowed = service(port, rollout=Rollout(shadow=25, shadow_version=TWO))
     outputs = target.apply_beside(shadowed, registered(files["good"]), {TWO: registered(files["bad"], TWO)}).outputs
     assert {ask(port) for _ in range(40)} == {(200, ONE)}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (heard := told(port)["servers"].get(told(port)["shadow"]["id"], {})).get("requests", 0) < 10:
         assert time.monotonic() < deadline, heard
         time.sleep(0.05)

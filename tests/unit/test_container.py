@@ -70,7 +70,7 @@ def running(env):
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def ready(port, path):

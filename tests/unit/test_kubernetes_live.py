@@ -40,7 +40,7 @@ def target(cluster, tmp_path, monkeypatch):
 
 
 def make(root, config, **settings):
-    options = {"namespace": "ml", "mode": "apply", "kubeconfig": str(config), "wait": 20.0, **settings}
+    options = {"namespace": "ml", "mode": "apply", "kubeconfig": str(config), "wait": 120.0, **settings}
     return Kubernetes(Kubernetes.Settings(**options), Place(root, root / ".mlspec", "prod", "flights"))
 
 
