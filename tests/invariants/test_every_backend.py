@@ -50,6 +50,7 @@ def test_nothing_is_left_to_do(applied, refresh):
     assert actions(plan(applied, refresh=refresh)) == []
 
 
+@pytest.mark.parametrize("applied", ["duckdb", "kubernetes", "postgres"], indirect=True)
 def test_a_plan_is_the_same_whatever_the_hash_seed(applied):
     text = (applied / "specs.yaml").read_text()
     (applied / "specs.yaml").write_text(
@@ -58,7 +59,7 @@ def test_a_plan_is_the_same_whatever_the_hash_seed(applied):
     try:
         said = [
             subprocess.run([sys.executable, "-c", PLAN, str(applied)], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True).stdout
-            for seed in ("1", "2", "3")
+            for seed in ("1", "2")
         ]  # fmt: skip
     finally:
         (applied / "specs.yaml").write_text(text)
