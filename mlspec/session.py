@@ -252,7 +252,7 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
                 run.end(
                     "applied" if applied.ok else "failed",
                     failed=failed,
-                    skipped=[str(s.address) for s in applied.skipped],
+                    skipped=[*(str(w.address) for w in applied.waiting), *(str(s.address) for s in applied.skipped)],
                 )
         return replace(applied, state=run.now())
 

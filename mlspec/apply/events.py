@@ -45,13 +45,25 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a change is about is being made elsewhere: nothing of it is recorded, and a later apply finds it."""
+
+    address: Address
+    message: str
+    help: str = ""
+    code: str = "trained-elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
-    """A change was not tried, because something that it needs failed."""
+    """A change was not tried, because something that it needs failed, or is not there yet."""
 
     address: Address
     because: Address
     note: str = ""
     """What goes on in its place."""
+    later: bool = False
+    """Nothing failed: what it needs is made elsewhere."""
 
 
-Event = Started | Progress | Done | Failed | Skipped
+Event = Started | Progress | Done | Failed | Waiting | Skipped

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
+from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started, Waiting
 from mlspec.apply.order import Doing, doings
 from mlspec.apply.taking_over import move, prepare, retire, take_over
 from mlspec.apply.work import Bench, adopt, expand, make, unmake
+from mlspec.backends.error import Awaited
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
 from mlspec.ir.codec import encode_resource
@@ -39,11 +40,12 @@ class Applied:
     done: tuple[Done, ...] = ()
     failed: tuple[Failed, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether everything was done."""
-        return not self.failed and not self.skipped
+        """Whether everything was done that can be: what is made elsewhere, and what needs it, comes later."""
+        return not self.failed and all(s.later for s in self.skipped)
 
 
 @dataclass
@@ -86,6 +88,8 @@ class _Walk:
         change, begin = doing.change, time.monotonic()
         try:
             steps, notes = self._made(doing)
+        except Awaited as error:
+            return Waiting(change.address, str(error), error.help, error.code)
         except BackendError as error:
             span = self.bench.place(doing.resource, error.at)
             return Failed(change.address, str(error), error.help, error.code, span)
@@ -208,7 +212,16 @@ def _batches(queue: _Queue, walk: _Walk, free: int) -> list[tuple[Address, ...]]
         because = {a: walk.lost or _broken(queue.needs[a], walk.ended) for a in taken}
         for address, reason in because.items():
             if reason is not None:
-                _end(walk, queue, Skipped(address, reason, _goes_on(walk.state.get(address))))
+                _end(
+                    walk,
+                    queue,
+                    Skipped(
+                        address,
+                        reason,
+                        _goes_on(walk.state.get(address)),
+                        later=isinstance(walk.ended.get(reason), Waiting),
+                    ),
+                )
         if batch := tuple(a for a in taken if because[a] is None):
             found.append(batch)
     return found
@@ -226,7 +239,7 @@ def _goes_on(record: Record | None) -> str:
 def _broken(needed: frozenset[Address], ended: dict[Address, Event]) -> Address | None:
     for address in sorted(needed):
         event = ended[address]
-        if isinstance(event, Failed):
+        if isinstance(event, Failed | Waiting):
             return address
         if isinstance(event, Skipped):
             return event.because
@@ -265,4 +278,5 @@ def _applied(walk: _Walk) -> Applied:
         tuple(e for e in ended if isinstance(e, Done)),
         tuple(e for e in ended if isinstance(e, Failed)),
         tuple(e for e in ended if isinstance(e, Skipped)),
+        tuple(e for e in ended if isinstance(e, Waiting)),
     )

@@ -16,3 +16,7 @@ class BackendError(Exception):
     ) -> None:
         self.help, self.code, self.at = help, code, at
         super().__init__(message)
+
+
+class Awaited(BackendError):
+    """What was asked for is made elsewhere, and is not there yet; nothing is wrong."""

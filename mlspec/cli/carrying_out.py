@@ -149,7 +149,7 @@ def _apply(session: "Session", planned: "Planned", args: argparse.Namespace) -> 
             screen.show(f"Refreshed: the state has learned of {count(len(set(learned)), 'thing')}; nothing was made.")
         return 0
     if args.format == "json":
-        screen.data(as_json(events.applied_data(applied.done, applied.failed, applied.skipped)))
+        screen.data(as_json(events.applied_data(applied)))
     else:
-        screen.show(events.applied(applied.done, applied.failed, applied.skipped))
+        screen.show(events.applied(applied))
     return 0 if applied.ok else 1

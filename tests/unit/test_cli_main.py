@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from mlspec.apply.events import Done, Failed, Started
+from mlspec.apply.run import Applied
 from mlspec.backends.port import BackendError, CheckResult, Rows, StepRun
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Severity, Span, problem
@@ -18,6 +19,7 @@ from mlspec.cli import arguments
 from mlspec.cli.main import VERBS, main
 from mlspec.ledger.claim import Claim
 from mlspec.plan.change import Action, Change, Plan, Verdict
+from mlspec.state.model import State
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Address("team", "x")
@@ -247,7 +249,7 @@ def applying(failed=(), skipped=()):
         on_event(Started(HERE, Action.CREATE))
         done = Done(HERE, Action.CREATE, 0.0)
         on_event(failed[0] if failed else done)
-        return SimpleNamespace(done=() if failed else (done,), failed=failed, skipped=skipped, ok=not failed)
+        return Applied(State("", "flights", "dev"), () if failed else (done,), failed, skipped)
 
     return apply
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from mlspec.apply.events import Done, Failed, Progress, Skipped, Started
+from mlspec.apply.events import Done, Failed, Progress, Skipped, Started, Waiting
+from mlspec.apply.run import Applied
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Severity, Span
 from mlspec.cli.views import diagnostics, events, plan_markdown
@@ -34,6 +35,7 @@ from mlspec.plan.change import (
     Verdict,
 )
 from mlspec.plan.file import from_json, to_json
+from mlspec.state.model import State
 
 LINE = "      - {function: avg, column: arr_dely, name: delay}"
 
@@ -400,9 +402,21 @@ class TestEvents:
 
     def test_the_end(self):
         done = [Done(HERE, Action.CREATE, 1), Done(HERE, Action.CREATE, 1), Done(HERE, Action.DELETE, 1)]
-        assert events.applied(done, [], []) == "Applied: 2 created, 1 deleted."
-        text = events.applied(done, [Failed(HERE, "x")], [Skipped(HERE, HERE)])
+        state = State("", "flights", "dev")
+        assert events.applied(Applied(state, done)) == "Applied: 2 created, 1 deleted."
+        text = events.applied(Applied(state, done, (Failed(HERE, "x"),), (Skipped(HERE, HERE),)))
         assert text.startswith("Not everything was applied: 2 created, 1 deleted, 1 failed, 1 skipped.")
+
+    def test_what_is_made_elsewhere_is_no_failure(self):
+        waits, after = Waiting(HERE, "its run is elsewhere", "apply again"), Skipped(HERE, HERE, later=True)
+        found = Applied(State("", "flights", "dev"), waiting=(waits,), skipped=(after,))
+        assert (
+            events.applied(found)
+            == "Applied: nothing. Not there yet, and found by a later apply: feature_view.x, feature_view.x."
+        )
+        assert events.line(waits, Look()) == "feature_view.x: waits: its run is elsewhere; apply again"
+        assert events.line(after, Look()) == "feature_view.x: skipped, because feature_view.x is not there yet"
+        assert not Applied(found.state, waiting=(waits,), skipped=(Skipped(HERE, HERE),)).ok
 
 
 class TestLineage:

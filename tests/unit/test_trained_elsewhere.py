@@ -15,6 +15,7 @@ import smallest
 from small_projects import actions, apply, plan
 
 from mlspec.base.diag import Problems
+from mlspec.cli.views import events
 from mlspec.session import Session
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,13 @@ def run_dag(root: Path, folder: str, run: str, **parameters: object) -> list[sub
 def test_it_is_written_made_and_found(tmp_path):
     root = project(tmp_path / "shop")
     _, _, done = apply(root)
-    assert [(str(f.address), f.code) for f in done.failed] == [("model.big", "trained-elsewhere")]
+    assert [(str(w.address), w.code) for w in done.waiting] == [("model.big", "trained-elsewhere")]
+    assert done.ok, "nothing is wrong"
+    assert {str(s.address) for s in done.skipped if s.later} >= {"deployment.live"}
+    assert events.applied(done).endswith(
+        f"found by a later apply: model.big, {', '.join(str(s.address) for s in done.skipped)}."
+    )
+    assert [w["code"] for w in events.applied_data(done)["waiting"]] == ["trained-elsewhere"]
     assert ("model.big", "create") in actions(plan(root))
 
     ran = run_dag(root, "model.big", "scheduled__2026-01-31T03:00:00+00:00")

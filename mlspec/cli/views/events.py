@@ -4,15 +4,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started
+from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started, Waiting
 from mlspec.base.diag import Diagnostic
 from mlspec.cli.views import diagnostics
 from mlspec.cli.views.diagnostics import Sources
 from mlspec.cli.views.reasons import ACTIONS
 from mlspec.cli.views.terminal import Look, Screen
 from mlspec.cli.views.values import some, took
+
+if TYPE_CHECKING:  # start-up time: it brings all that an apply needs
+    from mlspec.apply.run import Applied
 
 _TICK, _HEARTBEAT = 0.25, 10.0
 """Seconds between two looks at the status line of a terminal, and between two lines that say a run is alive."""
@@ -86,9 +89,12 @@ def line(event: Event, look: Look, sources: Sources | None = None, *, alone: boo
             notes = f" [{'; '.join(event.notes)}]" if event.notes else ""
             return f"{event.address}: {what}{when}{notes}"
         case Skipped():
-            return f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} failed" + (
-                f"; {event.note}" if event.note else ""
+            return (
+                f"{event.address}: {look.paint('skipped', 'yellow')}, because {event.because} {'is not there yet' if event.later else 'failed'}"
+                + (f"; {event.note}" if event.note else "")
             )
+        case Waiting():
+            return f"{event.address}: {look.paint('waits', 'yellow')}: {event.message}; {event.help}"
         case Failed():
             return diagnostics.as_text([of_failure(event)], sources or Sources(), look)
 
@@ -98,12 +104,15 @@ def of_failure(failed: Failed) -> Diagnostic:
     return Diagnostic(failed.code, f"{failed.address}: {failed.message}", failed.span, help=failed.help)
 
 
-def applied(done: Sequence[Done], failed: Sequence[Failed], skipped: Sequence[Skipped]) -> str:
+def applied(found: "Applied") -> str:
     """`Applied: 3 created, 1 rebuilt.`."""
-    counts = by_action(done)
+    failed, skipped = found.failed, found.skipped
+    counts = by_action(found.done)
     parts = [f"{counts[a]} {words[3]}" for a, words in ACTIONS.items() if counts.get(a)]
-    if not failed and not skipped:
-        return f"Applied: {', '.join(parts) or 'nothing'}."
+    if found.ok:
+        later = [*(str(w.address) for w in found.waiting), *(str(s.address) for s in skipped)]
+        wait = f" Not there yet, and found by a later apply: {', '.join(later)}." if later else ""
+        return f"Applied: {', '.join(parts) or 'nothing'}.{wait}"
     parts += [f"{len(failed)} failed"] * bool(failed) + [f"{len(skipped)} skipped"] * bool(skipped)
     return f"Not everything was applied: {', '.join(parts)}. What was done is recorded; plan again for the rest."
 
@@ -116,12 +125,14 @@ def by_action(done: Sequence[Done]) -> Mapping[str, int]:
     return counts
 
 
-def applied_data(done: Sequence[Done], failed: Sequence[Failed], skipped: Sequence[Skipped]) -> dict[str, object]:
+def applied_data(found: "Applied") -> dict[str, object]:
     """The result of an apply for programs."""
+    done, failed, skipped = found.done, found.failed, found.skipped
     return {
-        "ok": not failed and not skipped,
+        "ok": found.ok,
         "done": [{"address": str(d.address), "action": d.action.word, "seconds": round(d.seconds, 3), "notes": list(d.notes)} for d in done],
         "failed": [{"address": str(f.address), "code": f.code, "message": f.message, "help": f.help,
                     "place": str(f.span) if f.span else None} for f in failed],
         "skipped": [{"address": str(s.address), "because": str(s.because)} | ({"note": s.note} if s.note else {}) for s in skipped],
+        "waiting": [{"address": str(w.address), "code": w.code, "message": w.message, "help": w.help} for w in found.waiting],
     }  # fmt: skip

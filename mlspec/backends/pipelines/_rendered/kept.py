@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from mlspec.backends import cluster
+from mlspec.backends.error import Awaited
 from mlspec.backends.found import Difference
 from mlspec.backends.pipelines._local.register import known_version
 from mlspec.backends.port import Artifact, BackendError, Outcome, PipelineTarget, Run, StepRun, Tools
@@ -45,7 +46,7 @@ class Rendering(PipelineTarget):
     def run(self, workflow: Workflow, tools: Tools) -> Run:
         """Say which version is registered; one that is not is to be made elsewhere, from files that are written for it.
 
-        Raises BackendError (`trained-elsewhere`) until the run there has registered it.
+        Raises Awaited (`trained-elsewhere`) until the run there has registered it.
         """
         step = workflow.register
         if step is None:
@@ -53,7 +54,7 @@ class Rendering(PipelineTarget):
         version = known_version(step, workflow, tools)
         outcome = self.publish(workflow)
         if version is None:
-            raise BackendError(
+            raise Awaited(
                 f"version {workflow.version[:8]} of model `{step.model}` is not trained yet: its run is in `{outcome.outputs['path']}`",
                 "let that folder be synced to where pipelines run; when the run has registered the version, apply again",
                 "trained-elsewhere",
