@@ -24,16 +24,21 @@ Json = dict[str, Any]
 _log = logging.getLogger("mlspec.serving")
 _KEPT = 2000
 _AT_ONCE = 8
+_WAITING = 64
 _PASSED_ON = ("Content-Type",)
 _WHOLE = 100.0
 
 
 @dataclass
 class Tally:
-    """How a version does: its requests, those that failed (5xx, or no answer), and the seconds that the last of them took."""
+    """How a version does: its requests, those that failed (5xx, or no answer), and the seconds that the last of them took.
+
+    `dropped` are those that a shadow should have heard, and did not, for it was too slow.
+    """
 
     requests: int = 0
     errors: int = 0
+    dropped: int = 0
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def told(self) -> Json:
@@ -44,7 +49,8 @@ class Tally:
             for p in (50, 95, 99)
         }
         rate = self.errors / self.requests if self.requests else 0.0
-        return {"requests": self.requests, "errors": self.errors, "error_rate": rate, **at}
+        counted = {"requests": self.requests, "errors": self.errors, "dropped": self.dropped}
+        return {**counted, "error_rate": rate, **at}
 
 
 class Routes:
@@ -97,11 +103,17 @@ class Routes:
             tally.errors += failed
             tally.seconds.append(seconds)
 
+    def drop(self, server: str) -> None:
+        """Note that a shadow did not hear a request."""
+        with self._lock:
+            self.tallies.setdefault(server, Tally()).dropped += 1
+
     def told(self) -> Json:
-        """How every version does."""
+        """How every version does; `routes` says whose they are, for another front may have the port."""
         with self._lock:
             self._read()
             return {
+                "routes": str(self.path.resolve()),
                 "main": self._main,
                 "shadow": self._shadow,
                 "servers": {v: t.told() for v, t in sorted(self.tallies.items())},
@@ -109,13 +121,34 @@ class Routes:
 
 
 class Front(ThreadingHTTPServer):
-    """Passes requests on; mirrors in threads of their own, so that a slow shadow keeps nobody waiting."""
+    """Passes requests on; mirrors in threads of their own, so that a slow shadow keeps nobody waiting.
+
+    No more than 64 requests wait for a shadow: what comes beyond that is dropped, and counted, for else memory would fill with bodies.
+    """
 
     daemon_threads = True
 
     def __init__(self, routes: Routes, port: int) -> None:
-        self.routes, self.pool = routes, ThreadPoolExecutor(_AT_ONCE)
+        self.routes, self._pool, self._room = routes, ThreadPoolExecutor(_AT_ONCE), threading.Semaphore(_WAITING)
         super().__init__(("127.0.0.1", port), _Conversation)
+
+    def server_close(self) -> None:
+        """Let the port go; what a shadow has not heard yet it never will."""
+        super().server_close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def mirror(self, shadow: Json, path: str, body: bytes, headers: dict[str, str]) -> None:
+        """Let a shadow hear a request, as soon as it can."""
+        if not self._room.acquire(blocking=False):
+            self.routes.drop(shadow["id"])
+            return
+        try:
+            heard = self._pool.submit(self.asked, shadow, "POST", path, body, headers)
+        except RuntimeError:  # the front is ending
+            self.routes.drop(shadow["id"])
+            self._room.release()
+        else:
+            heard.add_done_callback(lambda _: self._room.release())
 
     def asked(self, server: Json, verb: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Ask a model server, and note how it did."""
@@ -162,7 +195,7 @@ class _Conversation(BaseHTTPRequestHandler):
         headers = {n: self.headers[n] for n in _PASSED_ON if n in self.headers}
         main, shadow = self.server.routes.chosen()
         if shadow:
-            self.server.pool.submit(self.server.asked, shadow, "POST", self.path, body, headers)
+            self.server.mirror(shadow, self.path, body, headers)
         status, text = self.server.asked(main, "POST", self.path, body, headers)
         if status == HTTPStatus.BAD_GATEWAY and (other := self.server.routes.another(main["id"])) is not None:
             main = other

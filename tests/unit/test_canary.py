@@ -14,9 +14,10 @@ from test_local_deploy import ONE, TWO, free_port, inputs, joblib, local, regist
 from mlspec.backends import processes
 from mlspec.backends.port import BackendError
 from mlspec.ir.service import Rollout
-from mlspec.serving.front import Routes, Tally
+from mlspec.serving.front import Front, Routes, Tally
 
 CANARY = Rollout(canary=(20, 50), hold=1)
+THREE = "3" * 32
 STRICT = dataclasses.replace(CANARY, canary=(50,), hold=60, abort_if=("error_rate > 0.1",))
 
 
@@ -161,6 +162,78 @@ def test_a_shadow_hears_its_share_and_says_nothing(project, files):
     target.destroy(outputs)
 
 
+def test_a_shadow_that_does_not_load_leaves_everything_as_it_was(project, files, tmp_path_factory):
+    broken = tmp_path_factory.mktemp("broken")
+    (broken / "model.json").write_text("{}")
+    target, port = local(project), free_port()
+    heard = Rollout(shadow=25, shadow_version=TWO)
+    good = registered(files["good"], TWO)
+    first = target.apply_beside(service(port, rollout=heard), registered(files["good"]), {TWO: good}).outputs
+    before = told(port)["shadow"]["id"]
+    for canary in ((), (20, 50)):
+        wrong = Rollout(canary=canary, hold=0, shadow=25, shadow_version=THREE)
+        with pytest.raises(BackendError, match="the server of version 33333333 does not answer"):
+            target.apply_beside(service(port, TWO, rollout=wrong), good, {THREE: registered(broken, THREE)})
+        assert {ask(port) for _ in range(6)} == {(200, ONE)}
+        assert told(port)["shadow"]["id"] == before
+        assert target.observe(first), "what was recorded is what is there"
+        assert len(list(project.rglob("server.pid"))) == 2
+    target.destroy(first)
+
+
+def test_a_shadow_that_has_ended_is_started_again(project, files):
+    target, port = local(project), free_port()
+    shadowed = service(port, rollout=Rollout(shadow=25, shadow_version=TWO))
+    beside = {TWO: registered(files["good"], TWO)}
+    outputs = target.apply_beside(shadowed, registered(files["good"]), beside).outputs
+    processes.stop(project / outputs["path"] / "front" / told(port)["shadow"]["id"] / "server.pid")
+    assert not target.observe(outputs)
+    target.apply_beside(shadowed, registered(files["good"]), beside)
+    assert target.observe(outputs)
+    target.destroy(outputs)
+
+
+def test_the_front_of_another_deployment_is_not_ones_own(project, files):
+    target, port, mine = local(project), free_port(), free_port()
+    (project / "other").mkdir()
+    wanted = service(port, rollout=CANARY)
+    first = target.apply(wanted, registered(files["good"])).outputs
+    other = local(project / "other")
+    with pytest.raises(BackendError, match=f"port {port} of this machine is taken") as caught:
+        other.apply(wanted, registered(files["good"]))
+    assert caught.value.code == "port-taken"
+    second = other.apply(service(mine, rollout=CANARY), registered(files["good"])).outputs
+    with pytest.raises(BackendError, match=f"port {port} of this machine is taken"):
+        other.apply(wanted, registered(files["good"]))
+    assert other.observe(second), "a front of one's own on another port is no reason to take this one"
+    assert not other.observe(second | {"port": port})
+    assert target.observe(first)
+    target.destroy(first)
+    other.destroy(second)
+
+
+def test_requests_that_wait_for_a_slow_shadow_are_few_and_the_others_are_counted(tmp_path):
+    path, gate = tmp_path / "routes.json", threading.Event()
+    shadow = {"id": "c", "version": "3", "percent": 100}
+    path.write_text(json.dumps({"main": [], "shadow": shadow}))
+
+    class Slow(Front):
+        def asked(self, *_):
+            gate.wait()
+            return 200, b""
+
+    front = Slow(Routes(path), 0)
+    try:
+        for _ in range(70):
+            front.mirror(shadow, "/", b"", {})
+        assert front.routes.told()["servers"]["c"]["dropped"] == 6
+        front.server_close()
+        front.mirror(shadow, "/", b"", {})
+        assert front.routes.told()["servers"]["c"]["dropped"] == 7
+    finally:
+        gate.set()
+
+
 def test_with_a_front_and_without_one_and_back(project, files):
     target, port = local(project), free_port()
     target.apply(service(port), registered(files["good"]))
@@ -213,6 +286,7 @@ def test_percentiles_are_of_what_was_measured():
     assert tally.told() == {
         "requests": 100,
         "errors": 0,
+        "dropped": 0,
         "error_rate": 0.0,
         "latency_p50": 0.51,
         "latency_p95": 0.96,

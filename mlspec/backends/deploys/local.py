@@ -76,7 +76,7 @@ class Local(DeployTarget):
             return self._fronted(service, version, others, (outputs, env))
         processes.stop(bundle / "next/server.pid")
         shutil.rmtree(bundle / "next", ignore_errors=True)
-        _refuse_taken(bundle, service.port)
+        _refuse_taken(bundle, service.port, self._front(outputs))
         self._load(self._write(bundle, service, version), env)
         processes.stop(bundle / "server.pid")
         self._front(outputs).stop()
@@ -127,7 +127,7 @@ class Local(DeployTarget):
         bundle, front = self._bundle(outputs["path"]), self._front(outputs, env)
         bundle.mkdir(parents=True, exist_ok=True)
         processes.stop(bundle / "next/server.pid")
-        _refuse_taken(bundle, service.port)
+        _refuse_taken(bundle, service.port, self._front(outputs))
         if processes.alive(bundle / "server.pid"):
             before, located = (json.loads((bundle / f).read_text("utf-8")) for f in ("service.json", "version.json"))
             front.adopt(Served(before["version"], before, located), lambda: processes.stop(bundle / "server.pid"))
@@ -266,8 +266,8 @@ def _python_path(service: Service) -> str:
     return os.pathsep.join(filter(None, (str(Path(mlspec.__file__).resolve().parent.parent), above)))
 
 
-def _refuse_taken(bundle: Path, port: int) -> None:
-    if not _is_free(port) and not _holds(bundle, port) and not processes.alive(bundle / "front/front.pid"):
+def _refuse_taken(bundle: Path, port: int, front: Fronted) -> None:
+    if not _is_free(port) and not _holds(bundle, port) and not front.told():
         message = f"port {port} of this machine is taken by another process"
         raise BackendError(message, "end that process, or choose another `port`", "port-taken")
 

@@ -62,26 +62,28 @@ class Fronted:
         when the new one does not load or is given up.
         """
         routes = self._swept()
-        done = {"bundle": told}
-        stable = next(iter(routes["main"]), None)
-        if stable is not None and stable["digest"] == new.digest:
-            self._write(routes | done | {"shadow": self._shadowed(routes, rollout, shadow)})
-            self._front()
-            return []
-        entry = self._started(routes, new)
-        if stable is None:
-            self._write(routes | done | {"main": [entry], "shadow": self._shadowed(routes, rollout, shadow)})
-            self._front()
-            return ["nothing answered before, so that there is nobody to share requests with"] if rollout.canary else []
+        stable, begun = next(iter(routes["main"]), None), list[Json]()
         try:
+            hears = self._hearing(routes, rollout, shadow, begun)
+            entry, notes = stable, list[str]()
+            if stable is None or stable["digest"] != new.digest:
+                entry = self._started(routes, new)
+                begun.append(entry)
+                if stable is not None:
+                    self._front()
+                    notes = list(self._steps(routes, stable, entry, rollout))
+                elif rollout.canary:
+                    notes = ["nothing answered before, so that there is nobody to share requests with"]
+            self._write(routes | {"bundle": told, "main": [entry], "shadow": hears})
             self._front()
-            notes = list(self._steps(routes, stable, entry, rollout))
         except BaseException:
             self._write(routes)
-            self._end(entry)
+            for one in begun:
+                self._end(one)
             raise
-        self._write(routes | done | {"main": [entry], "shadow": self._shadowed(routes, rollout, shadow)})
-        self._end(stable)
+        for old, now in ((stable, entry), (routes.get("shadow"), hears)):
+            if old and old["id"] != (now or {}).get("id"):
+                self._end(old)
         return notes
 
     def _steps(self, routes: Json, stable: Json, entry: Json, rollout: Rollout) -> Iterator[str]:
@@ -110,14 +112,15 @@ class Fronted:
             raise BackendError(message, f"version {stable['version'][:8]} has all requests again", "canary-aborted")
         return dict(told)
 
-    def _shadowed(self, routes: Json, rollout: Rollout, shadow: Served | None) -> Json | None:
-        """The server that hears a share of the requests; the one before ends where it is another one."""
+    def _hearing(self, routes: Json, rollout: Rollout, shadow: Served | None, begun: list[Json]) -> Json | None:
+        """The server that hears a share of the requests: the one of before where it is the same, or one that is `begun`."""
+        if shadow is None:
+            return None
         known = routes.get("shadow")
-        if shadow is not None and known and known["digest"] == shadow.digest:
+        if known and known["digest"] == shadow.digest and processes.alive(self.folder / known["id"] / "server.pid"):
             return {**known, "percent": rollout.shadow}
-        if known:
-            self._end(known)
-        return self._started(routes, shadow) | {"percent": rollout.shadow} if shadow is not None else None
+        begun.append(self._started(routes, shadow))
+        return begun[-1] | {"percent": rollout.shadow}
 
     def _swept(self) -> Json:
         """The routes, with the one that has most requests alone; what a canary that was cut short has left is ended."""
@@ -175,13 +178,15 @@ class Fronted:
         deadline = time.monotonic() + self.startup
         while self.told() == {}:
             if not processes.alive(place) or time.monotonic() > deadline:
+                processes.stop(place)
                 raise BackendError(f"port {self.port} of this machine is taken by another process",
                                    "end that process, or choose another `port`", "port-taken")  # fmt: skip
             time.sleep(_PAUSE)
 
     def told(self) -> Json:
-        """What the front says of its servers; nothing where it does not answer on this port."""
-        return _asked(self.port, "/mlspec/routes") or {}
+        """What the front says of its servers; nothing where it does not answer on this port, or that of somebody else does."""
+        said = _asked(self.port, "/mlspec/routes") or {}
+        return said if said.get("routes") == str((self.folder / "routes.json").resolve()) else {}
 
     def differences(self, wanted: str) -> tuple[Difference, ...]:
         """What is not as it was left: a server or the front has ended, or others answer."""
