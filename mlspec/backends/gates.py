@@ -50,9 +50,9 @@ def _problem(gate: Gate, metrics: Metrics, named: Mapping[str, ModelVersion]) ->
     if value is None:
         there = ", ".join(f"`{name}`" for name in sorted(metrics)) or "none"
         return f"there is no metric `{gate.metric}` (there are: {there})"
-    if gate.minimum is not None and value < gate.minimum:
+    if gate.minimum is not None and not value >= gate.minimum:  # so that `nan` passes nothing
         return f"`{gate.metric}` is {value!r}, at least {gate.minimum!r} is needed"
-    if gate.maximum is not None and value > gate.maximum:
+    if gate.maximum is not None and not value <= gate.maximum:
         return f"`{gate.metric}` is {value!r}, at most {gate.maximum!r} is allowed"
     return next((p for r in gate.relative if (p := _behind(gate.metric, value, r, named.get(r.alias)))), "")
 

@@ -25,9 +25,9 @@ def plain(text: str) -> Scalar:
         return match[1] is not None
     if _INT.fullmatch(text):
         return int(text) if len(text) < 1000 else text  # noqa: PLR2004 - no quadratic conversions of huge digits
-    if _OCTAL.fullmatch(text):
+    if len(text) < 1000 and _OCTAL.fullmatch(text):  # noqa: PLR2004 - as above
         return int(text.removeprefix("0o"), 8)
-    if _HEX.fullmatch(text):
+    if len(text) < 1000 and _HEX.fullmatch(text):  # noqa: PLR2004 - as above
         return int(text, 16)
     if _FLOAT.fullmatch(text):
         return float(text)

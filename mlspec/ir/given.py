@@ -1,6 +1,7 @@
 """The parameters that a step is given in a run: those of its workflow, its own, and those of an item of a fan-out."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,6 +41,10 @@ def unfit(value: Any, allowed: Allowed) -> str:
     """Why a value does not fit; empty if it does."""
     if not isinstance(value, _KINDS[allowed.type]) or (isinstance(value, bool) and allowed.type != "boolean"):
         return f"`{value}` is not a `{allowed.type}`"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"`{value}` is not a finite number"
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return f"`{str(value)[:40]}` is beyond 64 bits"
     choices = [json.loads(c) for c in allowed.choices]
     if choices and value not in choices:
         return f"`{value}` is not one of {', '.join(f'`{c}`' for c in choices)}"

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from mlspec.ir.workflow import FanOut, Mode
 from mlspec.kinds._work import Scalar
 from mlspec.language.spec import Part
-from mlspec.language.words import Float, Int, Name, wrong
+from mlspec.language.words import Bounded, Float, Int, Name, wrong
 
 MOST = 10_000
 """How many items a fan-out may have."""
@@ -82,13 +82,15 @@ class Drawn(Part):
                 "`{name}: [low, high]`: low must not be above high, nor a logarithm be of 0",
                 name=name,
             )
+        if not math.isfinite(high - low):
+            raise wrong("invalid-fan-out", "`{name}: [low, high]`: low and high are too far apart", name=name)
         return self
 
     def value(self, share: float) -> Any:
         """The value that a random number in [0, 1) stands for."""
         if self.integers is not None:
             low, high = self.integers
-            return low + int(share * (high - low + 1))
+            return min(low + int(share * (high - low + 1)), high)
         if self.log_uniform is not None:
             start, end = (math.log(n) for n in self.log_uniform)
             return _rounded(math.exp(start + share * (end - start)))
@@ -112,9 +114,9 @@ class EachSpec(Part):
     grid: Annotated[dict[Name, Listed | Spread], Field(min_length=1)] | None = None
     sets: Annotated[tuple[Annotated[dict[Name, Scalar], Field(min_length=1)], ...], Field(min_length=1)] | None = None
     random: Annotated[dict[Name, Listed | Drawn], Field(min_length=1)] | None = None
-    count: Annotated[Int, Field(ge=1, le=MOST)] | None = None
+    count: Annotated[Bounded, Field(ge=1, le=MOST)] | None = None
     seed: Int | None = None
-    parallel: Annotated[Int, Field(ge=1, le=MOST)] | None = None
+    parallel: Annotated[Bounded, Field(ge=1, le=MOST)] | None = None
     keep: KeepSpec | None = None
 
     @model_validator(mode="after")

@@ -107,7 +107,7 @@ class CacheSpec(Part):
 class Work(Part):
     """A command with all that it needs, but for where its inputs come from."""
 
-    command: str | tuple[str, ...] | None = None
+    command: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     outputs: dict[Name, OutputType] = {}
     code: tuple[str, ...] = ()
     env: dict[str, str] = {}

@@ -15,7 +15,7 @@ from mlspec.kinds.model import Model
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import ColumnName, Duration, Int, Name, Type, wrong
+from mlspec.language.words import Bounded, ColumnName, Duration, Int, Name, Type, wrong
 
 
 class Replicas(Part):
@@ -54,7 +54,7 @@ class RolloutSpec(Part):
     strategy: Literal["rolling", "recreate"] = "rolling"
     max_unavailable: str | Int = 0
     max_surge: str | Int = 1
-    canary: tuple[Annotated[Int, Field(ge=1, le=100)], ...] = ()
+    canary: tuple[Annotated[Bounded, Field(ge=1, le=100)], ...] = ()
     canary_alias: Name | None = None
     hold: Duration | None = None
     abort_if: tuple[AbortIf, ...] = ()
@@ -197,7 +197,7 @@ class Deployment(Spec):
     alias: Name | None = None
     image: str = ""
     port: Int = Field(default=8080, ge=1, le=65535)
-    replicas: Annotated[Int, Field(ge=0)] | Replicas = 1
+    replicas: Annotated[Bounded, Field(ge=0, le=2**31 - 1)] | Replicas = 1
     resources: ResourcesSpec = ResourcesSpec()
     rollout: RolloutSpec = RolloutSpec()
     probes: Probes = Probes()

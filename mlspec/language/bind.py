@@ -58,6 +58,7 @@ def _kind(document: Document, kinds: Registry[Spec], report: Report) -> type[Spe
 
 def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
     """One error for a value that may be of several types: the one of the type that was meant, else what all expect."""
+    errors = [_too_large(e) for e in errors]
     paths = [_path(document.data, e["loc"]) for e in errors]
     for index, error in enumerate(errors):
         path = paths[index]
@@ -65,7 +66,7 @@ def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
             continue  # items that are wrong are not counted
         if not error["type"].endswith("_type"):
             others = [e["type"] for e, p in zip(errors, paths, strict=True) if p == path]
-            if error["type"] == "literal_error" and any("-" in t for t in others):
+            if error["type"] in {"literal_error", _NOT_FINITE} and any("-" in t for t in others):
                 continue
             yield error
             continue
@@ -76,6 +77,16 @@ def _meant(document: Document, errors: list[Any]) -> Iterator[Any]:
         if not below and index == same[0]:
             expected = dict.fromkeys(_EXPECTED[errors[i]["type"]] for i in same)
             yield {**error, "expected": " or ".join(expected)}
+
+
+_NOT_FINITE = "finite_number"
+
+
+def _too_large(error: Any) -> Any:
+    """A whole number that no float can hold is of the right type: it is the value that is wrong."""
+    if error["type"] == "float_type" and type(error["input"]) is int:
+        return {**error, "type": _NOT_FINITE, "msg": "Input should be a number that 64 bits can hold"}
+    return error
 
 
 _EXPECTED = {

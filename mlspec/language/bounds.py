@@ -1,5 +1,6 @@
 """A bound of a metric: a number, or what another version of the model has, as in `champion - 0.005`."""
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -22,11 +23,19 @@ def _bound(value: Any) -> Any:
 
 
 def _one(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
         return value
-    if not isinstance(value, str) or _RELATIVE.fullmatch(value) is None:
+    match = _RELATIVE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not _finite(match[3] or 0):
         raise wrong("invalid-gate", "`{text}` is not a bound", text=str(value), help=_HELP)
     return value
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 Bound = Annotated[Any, BeforeValidator(_bound, json_schema_input_type=float | str | list[float | str])]

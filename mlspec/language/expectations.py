@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 from sqlglot import exp
 
 from mlspec.base.address import Address
@@ -25,7 +25,7 @@ class AcceptedValues(Part):
     """The column holds nothing but these values (and NULL)."""
 
     column: ColumnName
-    values: tuple[str | Int | Float, ...] = Field(min_length=1)
+    values: tuple[str | Annotated[int, Strict()] | Float, ...] = Field(min_length=1)  # as large as a decimal can be
 
 
 class Range(Part):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
@@ -19,8 +20,11 @@ from mlspec.base.address import Address
 from mlspec.ir import columntype
 
 Bool = Annotated[bool, Strict()]
-Int = Annotated[int, Strict()]
-Float = Annotated[float, Strict()]
+Bounded = Annotated[int, Strict()]
+"""A whole number whose field says both its bounds."""
+Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+"""A finite number: nothing is less or more than `nan`, and neither it nor `inf` can be written in JSON."""
+_BITS = 64
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -33,6 +37,16 @@ _CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 def wrong(code: str, message: str, **context: object) -> PydanticCustomError:
     """A validation error with a code of ours."""
     return PydanticCustomError(code, message, dict(context))
+
+
+def _int64(number: int) -> int:
+    if not -(2 ** (_BITS - 1)) <= number < 2 ** (_BITS - 1):
+        raise wrong("invalid-value", "a whole number here has at most {bits} bits", bits=_BITS)
+    return number
+
+
+Int = Annotated[int, Strict(), AfterValidator(_int64)]
+"""A whole number that every engine and every target can hold; no `Field(le=…)`, which would win over that of a field."""
 
 
 def _name(text: str) -> str:

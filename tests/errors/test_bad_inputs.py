@@ -115,6 +115,11 @@ CASES = [
     Case("61", T, "command: python fit.py", "command: python fit.py\n    env: {PASSWORD: hunter2}", "secret-literal", 16, "hunter2"),
     Case("61b", S, "files: orders.csv", "files: postgres://u:hunter2@h/db", "secret-literal", 4, "postgres://u:hunter2@h/db"),
     Case("61c", S, "files: orders.csv", "files: orders.csv\ndescription: key AKIAIOSFODNN7EXAMPLE", "secret-literal", 5, "key AKIAIOSFODNN7EXAMPLE"),
+    Case("62", T, "{min: 0.6}", "{min: .nan}", "invalid-gate", 28, ".nan", "`nan` is not a bound"),
+    Case("62b", T, "{min: 0.6}", "{max: [0.9, .inf]}", "invalid-gate", 28, "[0.9, .inf]", "`inf` is not a bound"),
+    Case("62c", T, "command: python fit.py", "command: python fit.py\n    parameters: {n: -.inf}", "invalid-value", 16, "-.inf", "must be a finite number"),
+    Case("62d", T, "command: python fit.py", "command: []", "invalid-value", 15, "[]", "at least 1 is needed"),
+    Case("62e", S, "event_time: at", "event_time: at\nchecks: [{range: {column: amount, min: .nan}}]", "invalid-value", 12, ".nan", "must be a finite number"),
 ]  # fmt: skip
 
 FINE = {

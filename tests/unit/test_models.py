@@ -194,7 +194,9 @@ def test_a_gate_may_have_several_bounds_and_compares_only_with_what_is_there(roo
     assert [f.code for f in apply(root)[2].failed] == ["gate-failed"]
 
 
-@pytest.mark.parametrize("gate", ["champion-", "0.7.1 x", "Champion", "champion / 2", True, []])
+@pytest.mark.parametrize(
+    "gate", ["champion-", "0.7.1 x", "Champion", "champion / 2", True, [], 10**400, "champion - " + "9" * 400]
+)
 def test_what_is_no_bound_is_refused(gate, tmp_path):
     smallest.write_data(tmp_path)
     write(tmp_path, gate=gate)

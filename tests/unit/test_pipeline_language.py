@@ -4,11 +4,15 @@ import json
 from dataclasses import fields, replace
 
 import pytest
+import yaml
 from small_projects import actions, apply, plan, write_project
 
+from mlspec.backends.error import BackendError
+from mlspec.backends.gates import check_gates
 from mlspec.base.address import Address
 from mlspec.base.diag import Problems
-from mlspec.ir.given import UnfitValue, as_text, given
+from mlspec.documents.scalars import plain
+from mlspec.ir.given import UnfitValue, as_text, given, unfit
 from mlspec.ir.later import described
 from mlspec.ir.resource import body_digest
 from mlspec.ir.waiting import waits_for
@@ -16,6 +20,7 @@ from mlspec.ir.workflow import (
     Allowed,
     CommandStep,
     FanOut,
+    Gate,
     Mode,
     OfMetric,
     OfParameter,
@@ -29,6 +34,7 @@ from mlspec.ir.workflow import (
     Workflow,
     Written,
 )
+from mlspec.kinds._fan_out import Drawn
 from mlspec.session import Session
 
 NASTY = ["it's", 'a "b"', "two\nlines\n", "$(touch hacked)", "`id`", "{{inputs.x}}", "n", "1e3", "on", "", " é\\", "-n"]
@@ -248,6 +254,56 @@ EACH = {"grid": {"d": [1, 2]}}
 )  # fmt: skip
 def test_what_is_refused(tmp_path, steps, found):
     assert problems(tmp_path, pipeline(steps), LIBRARY) == [found]
+
+
+BIG = 10**400
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"command": []}, ("invalid-value", "`command`: at least 1 is needed")),
+        ({"command": "x", "each": {"grid": {"n": {"range": [0, BIG, 1]}}}}, ("invalid-value", "a whole number here has at most 64 bits")),
+        ({"command": "x", "each": {"grid": {"n": {"range": [0, float("nan"), 1]}}}}, ("invalid-value", "`range`: must be a finite number")),
+        ({"command": "x", "each": {"grid": {"n": {"log": [1, float("inf"), 3]}}}}, ("invalid-value", "`log`: must be a finite number")),
+        ({"command": "x", "each": {"grid": {"n": {"log": [1, BIG, 3]}}}}, ("invalid-value", "a whole number here has at most 64 bits")),
+        ({"command": "x", "each": {"random": {"n": {"uniform": [-1.7e308, 1.7e308]}}, "count": 2}},
+         ("invalid-fan-out", "`uniform: [low, high]`: low and high are too far apart")),
+        ({"command": "x", "parameters": {"n": float("inf")}}, ("invalid-value", "`n`: must be a finite number")),
+        ({"command": "x", "parameters": {"n": {"type": "float64", "value": 1.0, "min": float("nan")}}}, ("invalid-value", "`min`: must be a finite number")),
+        ({"command": "x", "parameters": {"n": {"type": "float64", "value": 1.0, "max": BIG}}}, ("invalid-value", "`max`: must be a number that 64 bits can hold")),
+        ({"command": "x", "retries": BIG}, ("invalid-value", "`retries`: must be less than or equal to 100")),
+    ],
+)  # fmt: skip
+def test_numbers_that_nothing_can_hold_are_refused_at_their_field(tmp_path, said, found):
+    write_project(tmp_path, [])
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(pipeline({"b": said})))
+    with Session(tmp_path) as session, pytest.raises(Problems) as caught:
+        session.validate()
+    (one,) = caught.value.diagnostics
+    assert (one.code, one.message) == found
+    assert one.span is not None
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), BIG])
+def test_a_run_is_not_given_what_no_json_can_hold(value):
+    assert unfit(value, Allowed("int64" if value is BIG else "float64")) != ""
+
+
+def test_what_is_no_number_passes_no_gate():
+    for metric, gate in ((0.1, Gate("auc", minimum=float("nan"))), (float("nan"), Gate("auc", maximum=0.5))):
+        with pytest.raises(BackendError):
+            check_gates("m", [gate], {"auc": metric}, {})
+
+
+@pytest.mark.parametrize("start", ["", "0x", "0o"])
+def test_digits_without_end_are_text(start):
+    assert plain(start + "1" * 5000) == start + "1" * 5000
+
+
+def test_a_draw_of_integers_stays_within_them():
+    high = 2**62 + 1
+    assert Drawn.model_validate({"integers": [0, high]}).value(1 - 2**-53) <= high
 
 
 def test_bounds_are_published_anew_though_they_decide_no_result(tmp_path):

@@ -11,7 +11,7 @@ from mlspec.ir.outside import Database, ObjectStore
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef, SecretSpec
 from mlspec.language.spec import Part
-from mlspec.language.words import Bool, ColumnName, Int
+from mlspec.language.words import Bool, Bounded, ColumnName
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _PACKED = (".gz", ".zst")
@@ -89,7 +89,7 @@ class DatabaseSpec(Part):
     type: Literal["postgres", "sqlite", "duckdb"]
     path: str = ""
     host: str = ""
-    port: Annotated[Int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[Bounded, Field(ge=1, le=65535)] | None = None
     name: str = ""
     user: str = ""
     password: SecretRef | None = None
