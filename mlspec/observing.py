@@ -9,10 +9,13 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.drift import MARK, Drift
+from mlspec.plan.target import Target, made_elsewhere
 from mlspec.state.model import Record, State
 
 
-def drift_of(desired: DesiredState, state: State, observed: Observed, backends: Backends) -> tuple[Drift, ...]:
+def drift_of(
+    desired: DesiredState, state: State, observed: Observed, backends: Backends, made_by: Mapping[str, Target]
+) -> tuple[Drift, ...]:
     """Everything that is not as it was recorded, in the order of addresses; what the state has learned already is left out.
 
     `desired` was compiled now, so that it knows which columns sources have now.
@@ -20,7 +23,7 @@ def drift_of(desired: DesiredState, state: State, observed: Observed, backends: 
     found: list[Drift] = []
     for record in sorted(state, key=lambda r: r.address):
         resource = desired.get(record.address)
-        found.extend(_of(record, resource, observed, backends))
+        found.extend(_of(record, resource, observed, backends, made_by))
         if record.form == "relation":
             found.extend(_columns(record, resource))
     return tuple(d for d in found if _mark(state, d) != d.what)
@@ -31,7 +34,11 @@ def _mark(state: State, drift: Drift) -> Any:
     return record.outputs.get(MARK) if record else None
 
 
-def _of(record: Record, resource: Resource | None, observed: Observed, backends: Backends) -> Iterator[Drift]:
+def _of(
+    record: Record, resource: Resource | None, observed: Observed, backends: Backends, made_by: Mapping[str, Target]
+) -> Iterator[Drift]:
+    if made_elsewhere(record, made_by.get(record.form)):
+        return  # the plan says so, and nobody here can tell how it is
     match record.form:
         case "relation":
             yield from _relation(record, resource, observed)

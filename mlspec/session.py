@@ -32,6 +32,7 @@ from mlspec.importing import refuse_imports
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
+from mlspec.leaving import refuse_left_behind
 from mlspec.ledger.claim import ALL
 from mlspec.plan.approval import counted
 from mlspec.plan.bound import refuse_stale, reparented, touched_by
@@ -58,6 +59,7 @@ from mlspec.world import (
     look_outside,
     reality,
     refuse_unsupported,
+    targets,
     today,
     versions_of,
 )
@@ -182,7 +184,9 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
                 allow_breaking: bool = False) -> Planned:  # fmt: skip
         """The plan that leads to what was compiled, or to what stands in its place; judged by the policies."""
         looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
-        plan = make_plan(compiled.desired, state, looked or Reality(), wish)
+        made_by = targets(self.backends)
+        plan = make_plan(compiled.desired, state, looked or Reality(), replace(wish, targets=made_by))
+        refuse_left_behind(plan, state, made_by)
         plan = replace(plan, notes=(*plan.notes, *compiled.ignored))
         if not allow_breaking:
             refuse_breaking(plan)

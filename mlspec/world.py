@@ -16,6 +16,7 @@ from mlspec.backends.remembered import Memory, note_supported, observed, support
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Span
+from mlspec.base.digest import digest
 from mlspec.compile.gathered import PORTS, Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE
@@ -25,10 +26,12 @@ from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
+from mlspec.leaving import clear
 from mlspec.observing import drift_of
 from mlspec.plan.change import Estimate
 from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
+from mlspec.plan.target import Target
 from mlspec.state.model import State
 
 _PORTS = {
@@ -153,7 +156,7 @@ def reality(
 ) -> Reality:
     """What is really there of what the state believes."""
     seen = observed(backends, memory)
-    drift = marked(drift_of(desired, state, seen, backends), accepts, today())
+    drift = marked(drift_of(desired, state, seen, backends, targets(backends)), accepts, today())
     versions = {name: Estimate(size.rows, size.bytes, size.partitions) for name, size in seen.versions.items()}
     trained = {
         r.body.register.model: r.body.version
@@ -197,6 +200,15 @@ def _due(desired: DesiredState, state: State, backends: Backends, there: Collect
     return found
 
 
+def targets(backends: Backends) -> dict[str, Target]:
+    """What makes workflows and services, by the name of the form."""
+    found = {"workflow": ("pipelines", "pipeline_target"), "service": ("deploys", "deploy_target")}
+    return {
+        form: Target(f"{room}.{backends.name(port)}", digest(backends.name(port), dict(backends.choices[port].options)))
+        for form, (room, port) in found.items()
+    }
+
+
 def versions_of(desired: DesiredState) -> dict[str, str]:
     """From address to the version that should exist."""
     return {str(r.address): r.version for r in desired if r.form == "relation"}
@@ -219,6 +231,8 @@ def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Benc
         compiled.place,
         lambda address: claims_of(desired, address, physical),
         lambda workflow: certificates(workflow, backends.engine, physical),
+        targets(backends),
+        lambda record, kept: clear(backends.place.root, record, kept),
     )
 
 

@@ -1,6 +1,6 @@
 """One change carried out by the backend that its body belongs to; the answer is what goes into the state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from mlspec.ir.resource import Body, Resource, body_digest, physical_name, told_
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.plan.compatible import READS
+from mlspec.plan.target import OPTIONS, Target, made_elsewhere, made_otherwise
 from mlspec.state.model import Record
 
 Say = Callable[[str], None]
@@ -55,18 +56,26 @@ class Bench:
     place: Callable[[Address, tuple[str | int, ...]], Span | None]
     claims: Callable[[Address], Claims | None]
     certificates: Callable[[Workflow], Mapping[str, Any]]
+    targets: Mapping[str, Target]
+    """What makes workflows and services, by the name of the form."""
+    clear: Callable[[Record, Collection[str]], None]
+    """Removes the rendered files of a record, but for some paths."""
 
 
 def make(
     resource: Resource, bench: Bench, say: Say, *, anew: bool = False, before: Record | None = None
 ) -> tuple[Record, tuple[str, ...]]:
     """Bring a resource about, `before` as it was; the record of it, and notes for people. Raises BackendError."""
-    backend, outcome = _made(resource, bench, say, anew=anew, before=before)
-    body = resource.body
+    own = before if before is None or not made_elsewhere(before, bench.targets.get(before.form)) else None
+    backend, outcome = _made(resource, bench, say, anew=anew, before=own)
+    body, target = resource.body, bench.targets.get(resource.form)
+    outputs = dict(outcome.outputs) | ({OPTIONS: target.options} if target and "model" not in outcome.outputs else {})
+    if before is not None and made_otherwise(before, target):
+        bench.clear(before, outputs.get("files", ()))
     record = Record(
         resource.address, resource.form, resource.digest, backend, told_columns(body),
         body.rows_digest if isinstance(body, Relation) else "", dict(resource.words), dict(resource.about), resource.parents,
-        resource.owner, resource.protect, dict(outcome.outputs),
+        resource.owner, resource.protect, outputs,
     )  # fmt: skip
     return record, outcome.notes
 
@@ -224,13 +233,15 @@ def told(result: CheckResult) -> str:
 
 def unmake(record: Record, bench: Bench) -> None:
     """Take away what a record describes. Raises BackendError."""
+    if made_elsewhere(record, bench.targets.get(record.form)) and "model" not in record.outputs:
+        bench.clear(record, ())
+        return
     match record.form:
         case "relation":
             bench.engine().remove(record.address)
         case "workflow" if "model" in record.outputs:
             bench.registry().remove(str(record.outputs["model"]))
-            if "files" in record.outputs:
-                bench.pipelines().withdraw(record.outputs)
+            bench.clear(record, ())
         case "alias":
             bench.registry().unpoint(str(record.outputs["model"]), str(record.outputs["alias"]))
         case "workflow":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ class RenderedFiles:
     def _digest(self, path: str) -> str:
         place = self._inside(path)
         return digest_bytes([place.read_bytes()]) if place.is_file() else ""
+
+
+def clear(root: Path, address: str, paths: Iterable[str]) -> None:
+    """Remove files that were rendered from a spec, whoever rendered them; what others have put there stays."""
+    begins = f"Rendered by mlspec from {address};"
+    for path in paths:
+        place = root / path
+        with suppress(OSError):
+            with place.open("rb") as file:
+                found = file.readline().decode(errors="replace")
+            RenderedFiles(root, found.rstrip("\r\n")).remove([path] if begins in found else [])
 
 
 def _replace(place: Path, content: bytes) -> None:

@@ -15,6 +15,8 @@ from mlspec.documents.scalars import plain
 
 # what YAML 1.2 calls not printable, and the breaks that only YAML 1.1 knew: they would make two ways to count lines
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|\\r(?!\\n)")
+RENDERED = b"# Rendered by mlspec from "
+"""How every rendered file begins; who renders says it in its first line."""
 MAX_BYTES = 8_000_000
 MAX_DEPTH = 60
 MAX_NODES = 200_000
@@ -36,7 +38,9 @@ def read_file(path: Path, shown: str, report: Report) -> tuple[Document, ...]:
 
 
 def read_bytes(raw: bytes, shown: str, report: Report) -> tuple[Document, ...]:
-    """All documents of what the file `shown` holds."""
+    """All documents of what the file `shown` holds; one that mlspec has rendered holds none, wherever it lies."""
+    if raw.startswith(RENDERED):
+        return ()
     if len(raw) > MAX_BYTES:
         report.add(
             Diagnostic(

@@ -95,7 +95,7 @@ class Change:
     """What would be done to one resource.
 
     `reason` is a code for machines: `new`, `removed`, `moved`, `renamed` (something that it speaks of), `forgotten`, `imported`, `changed`, `upstream_changed`, `content_changed` (of its files:
-    data or code), `metadata_changed`, `missing`, `drifted`, `requested`. `causes` are chains from what was edited to this resource. `version` is the new
+    data or code), `metadata_changed`, `missing`, `drifted`, `requested`, `target_changed` (another backend, or other options of it). `causes` are chains from what was edited to this resource. `version` is the new
     physical version of a relation, or the new model version.
     """
 

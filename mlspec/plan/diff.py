@@ -1,6 +1,7 @@
 """Desired state against what is recorded and what is there: a plan."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
@@ -24,6 +25,7 @@ from mlspec.plan.scope import kept_of
 from mlspec.plan.select import Selection
 from mlspec.plan.steps import with_steps
 from mlspec.plan.suggest import suggestions
+from mlspec.plan.target import Target, made_otherwise
 from mlspec.plan.untouched import untouched
 from mlspec.state.model import Record, State
 
@@ -35,6 +37,8 @@ class Wish(Selection):
     replace: frozenset[Address] = frozenset()
     destroy: bool = False
     refactoring: Refactoring = NO_REFACTORING
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    """What makes a form of things that stand outside the warehouse, by the name of the form."""
 
 
 def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish = Wish()) -> Plan:
@@ -45,7 +49,7 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     named = renamed(desired, state, reality, wish.refactoring if not wish.destroy else NO_REFACTORING)
     state, reality = named.state, named.reality
     for address, resource in wanted.items():
-        change = _compare(resource, state.get(address), reality, requested=address in wish.replace)
+        change = _compare(resource, state.get(address), reality, wish, requested=address in wish.replace)
         if change is not None:
             found.append(change)
     forgotten = wish.refactoring.forgotten
@@ -91,9 +95,12 @@ def _delete(record: Record, forgotten: frozenset[Address]) -> Change:
     )
 
 
-def _compare(resource: Resource, record: Record | None, reality: Reality, *, requested: bool) -> Change | None:
+def _compare(
+    resource: Resource, record: Record | None, reality: Reality, wish: Wish, *, requested: bool
+) -> Change | None:
+    otherwise = record is not None and made_otherwise(record, wish.targets.get(record.form))
     lost = _lost(resource, record, reality) if record is not None and record.form == resource.form else ""
-    if record is not None and not requested and _same(resource, record) and not lost:
+    if record is not None and not requested and not otherwise and _same(resource, record) and not lost:
         return None
     base = Change(
         resource.address, resource.form, Action.NONE, "", owner=resource.owner,
@@ -127,6 +134,9 @@ def _compare(resource: Resource, record: Record | None, reality: Reality, *, req
             consequences=_consequences(resource, action),
             estimate=_estimate(record, reality),
         )
+    if otherwise:
+        action = Action.UPDATE
+        return replace(base, action=action, reason="target_changed", consequences=_consequences(resource, action))
     if _bounded_otherwise(resource, record):
         return _changed(base, resource, record, reality)
     fields = field_changes(record.about, resource.about, {})

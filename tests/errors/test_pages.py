@@ -93,6 +93,7 @@ TOLD_ONLY = {
     "state-unreachable": "needs a server that is cut off; the tests of the state have it",
     "state-too-new": "needs a state of a later version of mlspec; the tests of the codec have it",
     "step-failed": "a whole training run for one line; the local runner's own tests have it",
+    "other-target": "needs two targets, one after the other; the tests of changed targets have it",
     "trained-elsewhere": "the tests of the pipeline targets have it",
     "unknown-revision": "needs a repository; the tests of revisions have it",
     "unknown-template": "as `folder-not-empty`",

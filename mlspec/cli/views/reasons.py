@@ -32,6 +32,7 @@ _REASONS = {
     "missing": "recorded, but not there",
     "drifted": "not what was applied",
     "requested": "asked for",
+    "target_changed": "the target, or its options, changed",
     "renamed": "something it speaks of was moved",
     "forgotten": "no longer in the specs, and to be left as it is",
 }

@@ -1,0 +1,29 @@
+"""What makes the things that stand outside the warehouse: which backend, with which options."""
+
+from dataclasses import dataclass
+
+from mlspec.state.model import Record
+
+OPTIONS = "options"
+"""The output of a record that tells with which options it was made."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A backend as records name it (`deploys.kubernetes`), and the digest of its options."""
+
+    name: str
+    options: str
+
+
+def made_elsewhere(record: Record, target: Target | None) -> bool:
+    """Whether another backend made it than the one that would now."""
+    return target is not None and bool(record.backend) and record.backend != target.name
+
+
+def made_otherwise(record: Record, target: Target | None) -> bool:
+    """Whether it would be made by another backend now, or with other options; of a trained model neither matters."""
+    if target is None or ("model" in record.outputs and record.form == "workflow"):
+        return False
+    options = record.outputs.get(OPTIONS, target.options)  # an earlier version of mlspec did not record any
+    return made_elsewhere(record, target) or options != target.options
