@@ -1,11 +1,11 @@
 """Model versions in MLflow: a run with files, metrics and parameters for each, aliases that are its own; needs the extra `mlflow`."""
 
 import json
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,14 +14,19 @@ from mlspec.backends.port import BackendError, Capability, ModelRegistry, ModelV
 from mlspec.base.folder import NotCopyable, copy_path, digest_folder
 
 _TAG = "mlspec."
+_MADE = f"{_TAG}made"
+_USED = f"{_TAG}used_by."
+_DIGEST = re.compile("[0-9a-f]{16,64}")
+_RUN = re.compile("[0-9A-Za-z_-]{1,128}")
 _FOLDER = "mlspec"
 
 
 class Mlflow(ModelRegistry):
     """A version is a registered model version with the tag `mlspec.version`; what mlspec knows of it is in `mlspec.json` of its run.
 
-    Several environments may share a server: `prefix` stands before the names of its models, else their aliases would be one.
-    Files are fetched once, into the private folder, and verified whenever they are read.
+    Several environments may share a server: `prefix` stands before the names of its models, else their aliases would be one. A tag
+    `mlspec.used_by.<project>/<environment>` of a version says who needs it, so that nobody takes away what another one does.
+    Files are fetched once, into a folder of the private one that has the name of the run, and verified whenever they are read.
     """
 
     @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class Mlflow(ModelRegistry):
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
         """All versions, the newest last; their files are not fetched, and `path` is empty."""
         with self._spoken() as client:
-            entries = self._entries(client, model)
-            return tuple(self._described(client, e) for e in sorted(entries, key=lambda e: int(e.version)))
+            entries = sorted(self._entries(client, model), key=lambda e: int(e.version))
+            newest = {e.tags[f"{_TAG}version"]: e for e in entries}  # who is registered again has two
+            return tuple(self._described(client, e) for e in newest.values())
 
     def register(self, version: ModelVersion, files: Path) -> ModelVersion:
         if (known := self.get(version.model, version.version)) is not None:
@@ -70,12 +76,24 @@ class Mlflow(ModelRegistry):
         return found
 
     def adopt(self, model: str) -> None:
-        """Nothing is noted: a prefix tells environments apart."""
+        """Tag every version with the environment and the project."""
+        with self._spoken() as client:
+            for entry in self._entries(client, model):
+                if self._user not in entry.tags:
+                    client.set_model_version_tag(self._name(model), entry.version, self._user, "true")
 
     def remove(self, model: str) -> None:
+        """Take the tag away, the versions that nobody else needs, and the registered model if it was made here and is empty now."""
         with self._spoken() as client:
-            if self._entries(client, model):
-                client.delete_registered_model(self._name(model))
+            entries = self._entries(client, model)
+            for entry in (e for e in entries if self._user in e.tags):
+                client.delete_model_version_tag(self._name(model), entry.version, self._user)
+                if not any(t.startswith(_USED) and t != self._user for t in entry.tags):
+                    client.delete_model_version(self._name(model), entry.version)
+            if entries and not client.search_model_versions(f"name='{self._name(model)}'", max_results=1):
+                made = client.get_registered_model(self._name(model)).tags
+                if _MADE in made:
+                    client.delete_registered_model(self._name(model))
 
     def aliases(self, model: str) -> Mapping[str, str]:
         with self._spoken() as client:
@@ -102,12 +120,21 @@ class Mlflow(ModelRegistry):
     def _name(self, model: str) -> str:
         return f"{self.settings.prefix}{model}"
 
+    @property
+    def _user(self) -> str:
+        """The tag of a version that says that this environment needs it."""
+        return f"{_USED}{self.place.project}/{self.place.environment}"
+
     def _entries(self, client: Any, model: str) -> list[Any]:
         """What MLflow has of a model and is ours."""
         found, token = [], None
         while True:
             page = client.search_model_versions(f"name='{self._name(model)}'", page_token=token)
-            found += [e for e in page if f"{_TAG}version" in e.tags]
+            found += [
+                e
+                for e in page
+                if _DIGEST.fullmatch(e.tags.get(f"{_TAG}version", "")) and _RUN.fullmatch(e.run_id or "")
+            ]
             token = page.token
             if not token:
                 return found
@@ -133,40 +160,55 @@ class Mlflow(ModelRegistry):
         client.log_artifacts(run.run_id, str(folder), f"{_FOLDER}/files")
         client.set_terminated(run.run_id)
         try:
-            client.create_registered_model(self._name(version.model))
+            client.create_registered_model(self._name(version.model), tags={_MADE: "true"})
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         source = f"{run.artifact_uri}/{_FOLDER}"
-        tags = {f"{_TAG}version": version.version, f"{_TAG}files_digest": version.files_digest}
+        tags = {f"{_TAG}version": version.version, f"{_TAG}files_digest": version.files_digest, self._user: "true"}
         client.create_model_version(self._name(version.model), source, run.run_id, tags=tags)
 
     def _described(self, client: Any, entry: Any) -> ModelVersion:
         """What `mlspec.json` of the run says, kept once it was read: a version never changes."""
-        kept = self.place.private / "mlflow" / str(entry.tags[f"{_TAG}version"]) / "mlspec.json"
+        kept = self._kept(entry) / "mlspec.json"
         if not kept.is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=kept.parent) as draft:
                 path = client.download_artifacts(entry.run_id, f"{_FOLDER}/mlspec.json", draft)
                 Path(path).replace(kept)
-        said = json.loads(kept.read_text("utf-8"))
-        pairs = {name: tuple((n, t) for n, t in said.pop(name)) for name in ("contract", "output")}
-        return ModelVersion(**{**said, **pairs, "model": str(entry.name).removeprefix(self.settings.prefix)})
+        try:
+            said = json.loads(kept.read_text("utf-8"))
+            pairs = {name: tuple((n, t) for n, t in said.pop(name)) for name in ("contract", "output")}
+            found = ModelVersion(**{**said, **pairs, "model": str(entry.name).removeprefix(self.settings.prefix)})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            found = None
+        if found is None or found.version != entry.tags[f"{_TAG}version"]:
+            kept.unlink(missing_ok=True)
+            message = f"version {entry.version} of `{entry.name}` in MLflow is damaged: `mlspec.json` of its run is not that of the version"
+            raise BackendError(message, f"delete that version in MLflow, or its tag `{_TAG}version`, and apply again")
+        return found
+
+    def _kept(self, entry: Any) -> Path:
+        """Where a version is kept: by its run, for digests of versions are the same for two models that are trained alike."""
+        return self.place.private / "mlflow" / str(entry.run_id)
 
     def _whole(self, client: Any, entry: Any) -> ModelVersion | None:
         """The version with its files beside it; None where they are not those that were registered."""
         version = self._described(client, entry)
-        folder = self.place.private / "mlflow" / version.version / "files"
-        if not folder.is_dir() or digest_folder(folder) != version.files_digest:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = self._kept(entry) / "files"
+        if not _holds(folder, version.files_digest):
             with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
                 try:
                     path = Path(client.download_artifacts(entry.run_id, f"{_FOLDER}/files", draft))
                 except (OSError, ValueError):
                     return None
-                if digest_folder(path) != version.files_digest:
+                if not _holds(path, version.files_digest):
                     return None
-                path.replace(folder)
+                _put(path, folder, Path(draft) / "damaged")
+                if not _holds(folder, version.files_digest):
+                    raise BackendError(
+                        f"the files of `{version.model}` cannot be put to `{folder}`", "remove that folder"
+                    )
         return replace(version, path=str(folder))
 
     @contextmanager
@@ -197,6 +239,22 @@ def _described(version: ModelVersion) -> dict[str, Any]:
         "files_digest": version.files_digest, "certificates": dict(version.certificates), "parameters": dict(version.parameters),
         "created": version.created,
     }  # fmt: skip
+
+
+def _holds(folder: Path, wanted: str) -> bool:
+    """Whether a folder is whole."""
+    try:
+        return folder.is_dir() and digest_folder(folder) == wanted
+    except (OSError, NotCopyable):
+        return False
+
+
+def _put(draft: Path, folder: Path, aside: Path) -> None:
+    """Move a whole folder to its place, and what is there aside; who comes second leaves what the first one has put there."""
+    with suppress(OSError):
+        folder.replace(aside)
+    with suppress(OSError):
+        draft.replace(folder)
 
 
 def _now() -> str:
