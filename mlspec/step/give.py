@@ -12,12 +12,14 @@ from mlspec.step.failed import Failed
 
 
 def values_given(task: Task, texts: Mapping[str, str], metrics: Metrics) -> Task:
-    """Put the values of a run into its task. Raises Failed for one that does not fit."""
+    """Put the values of a run into its task. Raises Failed for one that does not fit, or that a model is not trained with."""
     allowed = dict(task.allowed)
     found = []
     for name, default in task.parameters:
         limits = allowed.get(name) or Allowed(_type(default))
         found.append((name, _json(name, texts[name], limits) if name in texts else default))
+    if task.trained:
+        _check_trained_with(task, dict(found))
     task = replace(task, parameters=tuple(found))
     if not isinstance(task.step, CommandStep) or task.gather:
         return task
@@ -30,6 +32,16 @@ def values_given(task: Task, texts: Mapping[str, str], metrics: Metrics) -> Task
         written = Written(values[one.name]) if isinstance(one.value, OfMetric) else one.value
         own.append(replace(one, value=written))
     return replace(task, step=replace(task.step, parameters=tuple(own)))
+
+
+def _check_trained_with(task: Task, found: Mapping[str, str]) -> None:
+    """A version is what its parameters make it: with others, what is trained would be no version of this model."""
+    for name, planned in task.parameters:
+        if json.loads(found[name]) != json.loads(planned):
+            raise Failed(
+                f"parameter `{name}` of this run is {found[name]}, and model `{task.workflow}` is trained with {planned}: "
+                "change it in the files and apply them, or run the pipeline itself"
+            )
 
 
 def _json(name: str, text: str, limits: Allowed) -> str:

@@ -147,7 +147,8 @@ def _command(
 
 
 def _attempt(task: Task, command: Command, mask: Mask, mark: str) -> None:
-    log: Any = _Stdout()
+    stdout = _Stdout()
+    log: Any = stdout
     try:
         with Guard(mark) as guard:
             code = run_command(command, log, mask, guard)
@@ -159,6 +160,8 @@ def _attempt(task: Task, command: Command, mask: Mask, mark: str) -> None:
         raise Failed(f"{_called(task)} was stopped") from None
     except (OSError, ValueError) as error:
         raise Failed(f"{_called(task)} could not be started: {error}") from None
+    finally:
+        stdout.end_line()
     if code:
         raise Failed(
             f"{_called(task)} " + (f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}")
@@ -168,16 +171,24 @@ def _attempt(task: Task, command: Command, mask: Mask, mark: str) -> None:
 class _Stdout:
     """The log of a step in a container: what the wrapper writes itself."""
 
+    def __init__(self) -> None:
+        self._last = b"\n"
+
     @contextmanager
     def open(self, *_: Any, **__: Any) -> Iterator[BinaryIO]:
         sys.stdout.flush()
-        yield _Unbuffered()  # type: ignore[misc]
+        yield self  # type: ignore[misc]
 
-
-class _Unbuffered:
     def write(self, piece: bytes) -> None:
+        """Write it at once."""
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
+        self._last = piece[-1:] or self._last
+
+    def end_line(self) -> None:
+        """Let what follows stand on a line of its own, however the step left its last one: targets read the metrics there."""
+        if self._last != b"\n":
+            self.write(b"\n")
 
 
 def _check_code(task: Task, project: Path) -> None:

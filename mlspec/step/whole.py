@@ -51,6 +51,8 @@ def register(task: Task, project: Path, model: Path, metrics: Path) -> None:
         wanted = step if task.trained else body.register
         if wanted is None or (task.trained and (body.version, body.register) != (task.version, step)):
             raise Failed(_otherwise(task))
+        if _values(body) != _values(task.as_workflow):
+            raise Failed(f"this run has other parameters than version {body.version[:8]} of model `{wanted.model}`")
         work = bench(session.compiled.desired, session.backends, session.compiled)
         tools = Tools(work.export, session.backends.registry, _say, work.lineage(body), work.certificates(body))
         try:

@@ -36,28 +36,32 @@ def told(task):
     return found
 
 
-def left_out(dag, scheduled, before_ended, due):
-    """Whether the first task of a scheduled run is left out, given when the run before has ended."""
+def left_out(task, scheduled, before_ended, due):
+    """Whether a task of a run is left out for the run before, given when that has ended and what it needs was made."""
     run = types.SimpleNamespace(run_type="scheduled" if scheduled else "manual", data_interval_end=due)
     before = types.SimpleNamespace(end_date=before_ended) if before_ended is not None else None
-    instance = types.SimpleNamespace(get_previous_dagrun=lambda: before)
-    first = next(t for t in dag.tasks if not t.upstream_task_ids)
+    instance = types.SimpleNamespace(get_previous_dagrun=lambda: before, xcom_pull=lambda task_ids: {})
     try:
-        first._pre_execute_hook({"dag_run": run, "ti": instance, "params": {}})
+        task._pre_execute_hook({"dag_run": run, "ti": instance, "params": {}})
     except AirflowSkipException:
         return True
     return False
 
 
+def decides(dag):
+    """The tasks that Airflow starts though what is before them was skipped, or that have nothing before them."""
+    return [t for t in dag.tasks if not t.upstream_task_ids or told(t)["rule"] != "all_success"]
+
+
 bag = DagBag(json.load(sys.stdin))
-dags = {}
+dags, CASES = {}, ((True, 2, 1), (True, 1, 2), (True, None, 1), (False, 2, 1))
 for name, dag in bag.dags.items():
     dags[name] = {
         "schedule": str(dag.schedule) if isinstance(dag.schedule, str) or dag.schedule is None else type(dag.schedule).__name__,
         "catchup": dag.catchup, "start": str(dag.start_date), "active": dag.max_active_runs,
         "params": {key: dag.params.get_param(key).schema for key in dag.params},
         "tasks": {t.task_id: told(t) for t in dag.tasks},
-        "left_out": [left_out(dag, *case) for case in ((True, 2, 1), (True, 1, 2), (True, None, 1), (False, 2, 1))],
+        "left_out": {t.task_id: [left_out(t, *case) for case in CASES] for t in decides(dag)},
     }  # fmt: skip
 errors = {str(k): str(v) for k, v in bag.import_errors.items()}
 Path(sys.argv[1]).write_text(json.dumps({"errors": errors, "dags": dags}), encoding="utf-8")

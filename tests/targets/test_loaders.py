@@ -43,6 +43,7 @@ def loaded(tmp_path_factory):
     workflows = {
         "full": replace(FULL, schedule=SCHEDULE), "model": MODEL, "soft": Workflow("soft", soft),
         "queue": replace(SMALL, name="queue", schedule=replace(SCHEDULE, overlap=Overlap.QUEUE, catchup=True)),
+        "late": Workflow("late", (CommandStep("a", ("x",)), CommandStep("b", ("y",), after=("a",))), schedule=SCHEDULE),
         "allow": replace(SMALL, name="allow", schedule=replace(SCHEDULE, overlap=Overlap.ALLOW)),
     }  # fmt: skip
     for name, workflow in workflows.items():
@@ -88,10 +89,10 @@ def test_airflow_makes_pods_of_it(loaded):
 def test_airflow_starts_it_when_it_should(loaded):
     dag = loaded["churn-train"]
     assert (dag["schedule"], dag["catchup"], dag["active"]) == ("CronDataIntervalTimetable", False, 1)
-    assert dag["left_out"] == [True, False, False, False]
+    assert loaded["late"]["left_out"] == {name: [True, False, False, False] for name in "ab"}
     assert (loaded["queue"]["catchup"], loaded["queue"]["active"]) == (True, 1)
     assert loaded["queue"]["start"].startswith("2026-01-31")
-    assert loaded["queue"]["left_out"] == [False] * 4
+    assert loaded["queue"]["left_out"] == {"only": [False] * 4}
     assert loaded["allow"]["active"] > 1
     assert loaded["churn"]["schedule"] == "@once"
     assert (loaded["soft"]["schedule"], loaded["soft"]["tasks"]["a"]["retries"]) == ("None", 0)

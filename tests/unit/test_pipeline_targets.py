@@ -4,12 +4,14 @@ import ast
 import dataclasses
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from rendered_workflows import CHECK, FULL, IMAGE, MODEL, SCHEDULE, SMALL, TARGETS, TRAIN, VERSION, make, texts
 
 from mlspec.backends.needs import needs
+from mlspec.backends.pipelines._airflow.code import BELOW
 from mlspec.backends.pipelines._step.task import Task
 from mlspec.backends.pipelines._step.wire import NotUnderstood, inert_text, packed, unpack
 from mlspec.backends.port import BackendError, ModelVersion, Tools
@@ -240,6 +242,9 @@ def test_a_condition_that_only_cel_has_is_refused_with_its_place(name, when, why
         ("airflow_processes", {}, FULL, "asks for an image"),
         ("airflow_processes", {"project": ""}, SMALL, "`project`"),
         ("airflow_processes", {"store": "relative"}, SMALL, "no absolute path"),
+        ("airflow", {"start_date": "nope"}, SMALL, "`start_date: nope` is no day"),
+        ("airflow", {"start_date": "2026-02-30"}, SMALL, "is no day"),
+        ("airflow_processes", {"start_date": "20260131"}, SMALL, "is no day"),
     ],
 )
 def test_what_a_target_cannot_take_is_said_by_the_plan(name, settings, workflow, said, tmp_path):
@@ -328,3 +333,25 @@ def test_a_dag_file_is_made_of_literals(tmp_path):
         assert ast.literal_eval(named["ABOUT"])["dag_id"] == "small-prod"
         assert [t["id"] for t in ast.literal_eval(named["TASKS"])] == ["only"]
         assert IMAGE not in text or name == "airflow"
+
+
+class LeftOut(Exception):
+    """What Airflow takes for being skipped."""
+
+
+@pytest.mark.parametrize(("needs", "after"), [((), ()), ((), ("a",)), (("a",), ("b",))])
+@pytest.mark.parametrize("kind", ["scheduled", "manual"])
+def test_no_task_runs_in_a_run_that_overlap_leaves_out(needs, after, kind):
+    """A task that only follows others is started by Airflow though they were skipped: it looks for itself."""
+    known = {n: __import__(n) for n in ("datetime", "functools", "json", "operator", "shlex")}
+    known |= {"AirflowSkipException": LeftOut, "ABOUT": {"schedule": {"skip": True}, "params": {}}}
+    exec(BELOW, known)  # noqa: S102 - the code of every DAG file
+    run = SimpleNamespace(run_type=kind, data_interval_end=1)
+    one = SimpleNamespace(get_previous_dagrun=lambda: SimpleNamespace(end_date=2), xcom_pull=lambda task_ids: {})
+    task = {"id": "x", "needs": needs, "after": after, "when": None, "metrics": {}}
+    left_out = False
+    try:
+        known["look"]({"dag_run": run, "ti": one, "params": {}}, task)
+    except LeftOut:
+        left_out = True
+    assert left_out is (kind == "scheduled")

@@ -57,6 +57,23 @@ def test_it_hands_on_outputs_metrics_and_values(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == {"auc": 0.5}
 
 
+@pytest.mark.parametrize(("line", "code"), [("printf done", 0), ("echo done", 0), ("printf done; exit 3", 1)])
+def test_what_follows_the_log_stands_on_a_line_of_its_own(line, code):
+    done = start(task(CommandStep("s", (line,))))
+    assert (done.returncode, done.stdout) == (code, "done\n" if code else "done\n{}\n"), done.stderr
+
+
+@pytest.mark.parametrize("default", ["4", "0.5", '"x"', "true"])
+def test_a_model_is_trained_with_its_own_parameters_only(default):
+    """A target hands them over with every run; others are refused before anything runs."""
+    step = CommandStep("s", ("echo ran",))
+    other = {"4": "5", "0.5": "0.25", '"x"': '"y"', "true": "false"}[default]
+    for text, code, said in ((default, 0, "ran\n{}\n"), (other, 1, "")):
+        done = start(task(step, parameters=(("n", default),), trained=True), MLSPEC_PARAM_N=text)
+        assert (done.returncode, done.stdout) == (code, said), done.stderr
+    assert f"parameter `n` of this run is {other}, and model `w` is trained with {default}" in done.stderr
+
+
 def test_it_uses_the_standard_library_only():
     code = "import sys\nfrom mlspec.step.__main__ import main\nassert main() == 0\nprint(sorted({m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)))"
     environment = {

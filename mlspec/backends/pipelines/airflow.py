@@ -1,7 +1,9 @@
 """Renders pipelines for Airflow 3: a file with a DAG, whose tasks are pods of a cluster or processes of the worker."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 from typing import ClassVar
 
@@ -68,6 +70,10 @@ class Airflow(Rendering):
             raise BackendError(
                 f"`store: {settings.store}` is no absolute path", "name a folder that all steps see", "invalid-option"
             )
+        if settings.start_date and not _is_day(settings.start_date):
+            raise BackendError(
+                f"`start_date: {settings.start_date}` is no day", "write it like `2026-01-31`", "invalid-option"
+            )
         if settings.run == "pods":
             cluster.checked_namespace(settings.namespace)
             needed = {"store_claim": "steps hand on what they make in a volume that all of them mount"}
@@ -100,3 +106,10 @@ class Airflow(Rendering):
             if is_set:
                 message = f"step `{step.name}` asks for {what}, and steps run as processes (`run: processes`)"
                 raise BackendError(message, "leave it out, or set `run: pods`", "unsupported-by-backend", where)
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day as every Python reads it; some read other forms of ISO 8601 too, and write this one."""
+    with suppress(ValueError):
+        return date.fromisoformat(text).isoformat() == text
+    return False

@@ -161,7 +161,8 @@ def look(context, task):
     """Leave a task out whose condition is false, that needs what was left out, or whose run was due while one before went on."""
     run, instance = context["dag_run"], context["ti"]
     schedule = ABOUT["schedule"]
-    if schedule and schedule["skip"] and not task["needs"] and not task["after"] and run.run_type == "scheduled":
+    decides = task["after"] or not task["needs"]  # every other task is left out with what it needs
+    if schedule and schedule["skip"] and decides and run.run_type == "scheduled":
         before = instance.get_previous_dagrun()
         if before and before.end_date and run.data_interval_end and before.end_date > run.data_interval_end:
             raise AirflowSkipException("the run before was still going on when this one was due")
