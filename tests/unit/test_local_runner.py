@@ -17,7 +17,7 @@ from mlspec.backends.pipelines._local import execution, process
 from mlspec.backends.pipelines.local import Local
 from mlspec.backends.port import BackendError, Capability, PipelineTarget
 from mlspec.base.registry import Registry
-from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, Secret, Workflow
+from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Secret, Source, Workflow
 
 NASTY = [
     "it's",
@@ -84,6 +84,20 @@ def test_what_is_registered_is_not_trained_again_but_its_gates_are_checked(proje
     (Path(first.version.path) / "f").write_text("damaged")
     assert project.run(*model_steps('{"auc": 0.8}')).version.metrics == {"auc": 0.8}
     assert project.registry.get("delay", VERSION) is not None
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_version_has_the_metrics_of_the_output_that_is_named(project: Project, steps: int):
+    """Also where its step comes from the cache, and whatever else that step measures."""
+    line = "echo '{\"auc\": 0.9}' > $MLSPEC_OUTPUT_M; echo '{\"other\": 0.1}' > $MLSPEC_OUTPUT_N; echo x > $MLSPEC_OUTPUT_OUT/f"
+    fit = command("fit", line, [("m", METRICS), ("n", METRICS), ("out", MODEL)])
+    if steps == 2:
+        assert project.statuses(fit) == {"fit": "done"}
+    register = RegisterStep("register", "delay", Source("fit", "out"), Source("fit", "m"), (), "pickle")
+    run = project.run(fit, register)
+    assert [s.status for s in run.steps] == [["done", "cached"][steps - 1], "done"]
+    assert run.version.metrics == {"auc": 0.9}
+    assert run.metrics == {"fit": {"auc": 0.9, "other": 0.1}}
 
 
 @pytest.mark.parametrize(

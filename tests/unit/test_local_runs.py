@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from local_project import ARTIFACT, Project, command, makes, measures
 
+from mlspec.backends.pipelines import local
+from mlspec.backends.pipelines._local import history
 from mlspec.backends.port import BackendError
 from mlspec.ir.resource import body_digest
 from mlspec.ir.workflow import CommandStep, FanOut, Source, Workflow
@@ -24,6 +26,7 @@ sys.path.insert(0, {here!r})
 from test_local_runs import *
 Project(Path(sys.argv[1]), parallelism=3).run(*STEPS)
 """
+JOURNAL = ".mlspec/runs/dev/*/journal.jsonl"
 NOTED = "echo {0} >> count; sleep 0.0{1}; (cat $MLSPEC_INPUT_X/f 2>/dev/null; echo {0}) > $MLSPEC_OUTPUT_OUT/f"
 
 
@@ -32,6 +35,7 @@ def noted(name: str, parent: str = "", *, tenths: int = 3, **more) -> CommandSte
     return command(name, NOTED.format(name, tenths), [("out", ARTIFACT)], inputs, **more)
 
 
+AFTER = (("a", ()), ("b", ("a",)))
 ITEMS = FanOut(tuple((("v", str(i)),) for i in range(4)))
 STEPS = (
     noted("a"),
@@ -40,27 +44,32 @@ STEPS = (
     replace(noted("d", "b"), each=ITEMS),
     command(
         "e",
-        "echo e >> count; cat $MLSPEC_INPUT_C/f $MLSPEC_INPUT_D/*/f > $MLSPEC_OUTPUT_OUT/f",
+        "echo e >> count; while [ ! -e ready ]; do sleep 0.02; done; cat $MLSPEC_INPUT_C/f $MLSPEC_INPUT_D/*/f > $MLSPEC_OUTPUT_OUT/f",
         [("out", ARTIFACT)],
         [("c", "c.out"), ("d", "d.out")],
     ),
 )
+NOTES = 16
+"""Lines of the journal before the last step, which waits, can end: eight begin, seven of them and the whole fan-out end."""
 WANTED = "a\nc\n" + "a\nb\nd\n" * 4
 
 
-def broken_off(root: Path, seconds: float) -> None:
-    """Run the steps in a process of their own, and kill it after so long."""
+def broken_off(root: Path, notes: int) -> None:
+    """Run the steps in a process of their own, and kill it when its journal has so many lines; the next run of them can end."""
     script = CHAIN.format(here=str(Path(__file__).parent))
     runner = subprocess.Popen([sys.executable, "-c", script, str(root)], stderr=subprocess.PIPE)
-    time.sleep(seconds)
+    while sum(path.read_text().count("\n{") for path in root.glob(JOURNAL)) < notes:
+        assert runner.poll() is None, runner.communicate()
+        time.sleep(0.005)
     runner.send_signal(signal.SIGKILL)
     runner.communicate()
+    (root / "ready").touch()
 
 
 def finished(root: Path) -> list[str]:
     """The steps that were certainly over when the runner was killed."""
     found = []
-    for path in root.glob(".mlspec/runs/dev/*/journal.jsonl"):
+    for path in root.glob(JOURNAL):
         for line in path.read_text().splitlines():
             if line.startswith("{") and line.endswith("}"):
                 read = json.loads(line)
@@ -75,7 +84,7 @@ def test_what_was_finished_is_not_run_again_after_a_crash(tmp_path: Path, again:
     moment = random.Random(again)
     for turn in range(3):
         root = tmp_path / str(turn)
-        broken_off(root, 0.5 + moment.random() * 0.8)
+        broken_off(root, moment.randint(1, NOTES))
         project = Project(root, parallelism=3)
         end = time.monotonic() + 60
         while any(run.status == "running" for run in project.local.runs()):
@@ -83,9 +92,8 @@ def test_what_was_finished_is_not_run_again_after_a_crash(tmp_path: Path, again:
             time.sleep(0.05)
         over = finished(root)
         before = (root / "count").read_text().split() if (root / "count").exists() else []
-        runs = project.local.runs()
-        if again == "resume" and runs and runs[0].status != "done":
-            assert runs[0].status == "lost"
+        assert [run.status for run in project.local.runs()] == ["lost"]
+        if again == "resume":
             done = project.local.resume("latest", Workflow("w", STEPS, version="ab" * 16), project.tools)
         else:
             done = project.run(*STEPS)
@@ -96,13 +104,37 @@ def test_what_was_finished_is_not_run_again_after_a_crash(tmp_path: Path, again:
 
 
 def test_a_run_whose_runner_was_just_killed_can_go_on_at_once(tmp_path: Path):
-    broken_off(tmp_path, 1.0)
+    broken_off(tmp_path, NOTES)
     project = Project(tmp_path, parallelism=3)
-    if project.local.runs() and project.local.runs()[0].status != "done":
-        project.local.resume("latest", Workflow("w", STEPS, version="ab" * 16), project.tools)
-    else:
-        project.run(*STEPS)
+    project.local.resume("latest", Workflow("w", STEPS, version="ab" * 16), project.tools)
     assert project.file("e/out/f") == WANTED
+
+
+@pytest.mark.parametrize(("module", "name"), [(history.RunFolder, "hold"), (local, "read_run")])
+def test_of_two_that_go_on_with_a_run_at_once_one_does(project: Project, monkeypatch, module: object, name: str):
+    """The other one comes between: before this one has the run, and it is finished then, or after that, and it is refused."""
+    steps = tuple(command(n, f"echo {n} >> count; [ -e ready ]", after=after, cache=False) for n, after in AFTER)
+    project.fails(*steps)
+    (project.root / "ready").touch()
+    whole, ended, inner = Workflow("w", steps, version="ab" * 16), [], getattr(module, name)
+
+    def resume() -> str:
+        try:
+            return "".join(f"{s.name} " for s in project.local.resume("latest", whole, project.tools).steps)
+        except BackendError as error:
+            return f"{error.code}: {str(error).partition('` ')[2]}"
+
+    def between(*arguments):
+        monkeypatch.setattr(module, name, inner)
+        ended.append(resume())
+        return inner(*arguments)
+
+    monkeypatch.setattr(module, name, between)
+    ended.append(resume())
+    assert ended == (
+        ["a b ", "not-resumable: is finished"] if name == "hold" else ["not-resumable: is still going on", "a b "]
+    )
+    assert (project.root / "count").read_text().split() == ["a", "a", "b"]
 
 
 def test_a_run_tells_what_it_was_made_with(project: Project):

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from mlspec.backends.pipelines._local.edges import check_conditions, needs
 from mlspec.backends.pipelines._local.execution import Execution
 from mlspec.backends.pipelines._local.facts import made_with
 from mlspec.backends.pipelines._local.guard import Guard
-from mlspec.backends.pipelines._local.history import RUNNING, RunFolder, has_runner, new_run, prune_runs, used_keys
+from mlspec.backends.pipelines._local.history import RunFolder, has_runner, new_run, prune_runs, used_keys
 from mlspec.backends.pipelines._local.journal import Job, Journal
 from mlspec.backends.pipelines._local.process import Stopped
 from mlspec.backends.pipelines._local.register import known_version
@@ -40,7 +41,10 @@ from mlspec.ir.workflow import Workflow
 
 _PATIENCE = 60.0
 """Seconds to wait for what a runner that was killed has left running to be ended."""
+_MOMENT = 1.0
+"""Seconds to wait for those who hold a run only to see whether somebody works on it."""
 _SHOWN = 20
+_ALL = "`mlspec run list` shows all"
 
 
 class Local(PipelineTarget):
@@ -111,31 +115,31 @@ class Local(PipelineTarget):
         if (known := self._registered(workflow, tools)) is not None:
             return known
         folder = new_run(self._runs, workflow.name, workflow.version)
-        return self._go(workflow, tools, folder, {})
+        with _held(folder, _PATIENCE) as lock:
+            return self._go(workflow, tools, folder, {}, lock)
 
     def resume(self, run: str, workflow: Workflow, tools: Tools) -> Run:
         """Go on with a run that was broken off or has failed: what is finished, whole and the same work is not done again."""
         path = found_run(self._runs, run)
-        record = read_run(path, self.place)
-        if record.digest != body_digest(workflow):
-            raise BackendError(
-                f"`{workflow.name}` is not what it was in run `{record.id}`",
-                "run it anew: what is unchanged is taken from the cache", "not-resumable",
-            )  # fmt: skip
-        if record.status == DONE or (record.status == RUNNING and has_runner(path)):
-            why = "is finished" if record.status == DONE else "is still going on"
-            raise BackendError(f"run `{record.id}` {why}", "`mlspec run list` shows all", "not-resumable")
         folder = RunFolder(path, workflow.name, time.time())
-        return self._go(workflow, _one_at_a_time(tools), folder, finished_steps(record))
+        with _held(folder, _MOMENT if has_runner(path) else _PATIENCE) as lock:
+            record = read_run(path, self.place)  # not before: whoever held it may have gone on with the run
+            if record.digest != body_digest(workflow):
+                raise BackendError(
+                    f"`{workflow.name}` is not what it was in run `{record.id}`",
+                    "run it anew: what is unchanged is taken from the cache", "not-resumable",
+                )  # fmt: skip
+            if record.status == DONE:
+                raise BackendError(f"run `{record.id}` is finished", _ALL, "not-resumable")
+            return self._go(workflow, _one_at_a_time(tools), folder, finished_steps(record), lock)
 
-    def _go(self, workflow: Workflow, tools: Tools, folder: RunFolder, finished: Mapping[Job, StepRecord]) -> Run:
+    def _go(
+        self, workflow: Workflow, tools: Tools, folder: RunFolder, finished: Mapping[Job, StepRecord], lock: int
+    ) -> Run:
         needs(workflow)
         check_conditions(workflow)
         secrets = read_secrets(workflow)
         cache = Cache(self.place.private / "cache" / self.place.environment)
-        lock = folder.hold(_PATIENCE)
-        if lock is None:
-            raise BackendError(f"run `{folder.id}` is still going on", "", "not-resumable")
         before = key_parts_before(self._runs, workflow.name, folder.path)
         journal = Journal(folder.path)
         try:
@@ -154,7 +158,6 @@ class Local(PipelineTarget):
                     self._guards.discard(guard)
         finally:
             journal.close()
-            os.close(lock)
             cache.prune(prune_runs(self._runs, workflow.name, self.settings.keep_runs))
 
     def runs(self, workflow: str = "") -> tuple[RunRecord, ...]:
@@ -216,6 +219,18 @@ class Local(PipelineTarget):
         if not name or os.sep in name or name.startswith("."):
             raise BackendError(f"`{name}` is not the name of a published workflow")
         return folder / f"{name}.json"
+
+
+@contextmanager
+def _held(folder: RunFolder, patience: float) -> Iterator[int]:
+    """The lock of a run, as long as somebody works on it. Raises BackendError when another one has it."""
+    lock = folder.hold(patience)
+    if lock is None:
+        raise BackendError(f"run `{folder.id}` is still going on", _ALL, "not-resumable")
+    try:
+        yield lock
+    finally:
+        os.close(lock)
 
 
 def _one_at_a_time(tools: Tools) -> Tools:

@@ -10,7 +10,7 @@ from mlspec.backends.pipelines._local.cache import Cache, NotKept, keeps
 from mlspec.backends.pipelines._local.guard import Guard
 from mlspec.backends.pipelines._local.history import RunFolder
 from mlspec.backends.pipelines._local.journal import Job
-from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, prepare
+from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs, collect, prepare, read_metrics
 from mlspec.backends.pipelines._local.register import register
 from mlspec.backends.port import BackendError, ModelVersion, Place, Tools
 from mlspec.backends.runs import StepRecord
@@ -135,7 +135,12 @@ def _inputs(step: CommandStep | DatasetStep, before: Mapping[str, Result]) -> di
 
 def _register(step: RegisterStep, bench: Bench, before: Mapping[str, Result]) -> Result:
     files = before[step.source.step].outputs.files[step.source.output]
-    metrics = before[step.metrics.step].outputs.metrics
+    measured = before[step.metrics.step].outputs.files[step.metrics.output]
+    try:  # of the output that is named, not of all that its step measures
+        metrics = read_metrics(step.metrics.output, measured.path)
+    except BadOutput as error:
+        what = f"step `{step.name}` of workflow `{bench.workflow.name}` failed: {error}"
+        raise BackendError(what, "", "step-failed") from error
     with bench.turn:
         return Result(DONE, version=register(step, bench.workflow, bench.tools, files, metrics))
 
