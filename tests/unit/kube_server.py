@@ -159,7 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, cluster = unquote(url.path), self.server.cluster
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
         with cluster.lock:
-            cluster.requests.append((self.command, path, query, dict(self.headers), body))
+            cluster.requests.append(
+                (self.command, path, query, {n: ", ".join(self.headers.get_all(n)) for n in self.headers}, body)
+            )
             if self.headers.get("Authorization") != "Bearer robot":
                 return self._answer(401, {"message": "Unauthorized"})
             if "/namespaces/ml/" not in path:

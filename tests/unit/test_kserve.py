@@ -4,6 +4,7 @@ No package that could be had here carries KServe's own schema in a form that ref
 and listed here as its API has them.
 """
 
+import contextlib
 import dataclasses
 
 import kubernetes_validate
@@ -135,6 +136,37 @@ def test_it_is_applied_and_waited_for_like_everything_else(tmp_path, monkeypatch
         assert target.observe(outcome.outputs)
         target.destroy(outcome.outputs)
         assert cluster.objects == {}
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("routing", ["knative", "standard"])
+def test_a_revision_that_still_has_a_share_keeps_its_contract(routing, tmp_path, monkeypatch):
+    monkeypatch.setattr(living, "_PAUSE", 0.01)
+    cluster = Cluster()
+    server = started(cluster)
+    ready = {"observedGeneration": 9, "conditions": [{"type": "Ready", "status": "True"}]}
+
+    def contracts(service):
+        with pytest.raises(BackendError, match="nobody has looked") if not seen() else contextlib.nullcontext():
+            target.apply(service, registered(service))
+        for path in seen():
+            cluster.objects[path]["status"] = ready
+        target.apply(service, registered(service))
+        return len([path for path in cluster.objects if "/configmaps/" in path])
+
+    def seen():
+        return [path for path in cluster.objects if "/inferenceservices/" in path]
+
+    try:
+        config = str(kubeconfig(tmp_path, server.server_port))
+        target = make(tmp_path, routing, mode="apply", kubeconfig=config, wait=0.0)
+        new = dataclasses.replace(PLAIN, version=OTHER, contract=(("distance", "int32"),))
+        canary = Rollout(canary=(10,), canary_version="" if routing == "knative" else DIGEST)
+        assert contracts(PLAIN) == 1
+        assert contracts(dataclasses.replace(new, rollout=canary)) == (2 if routing == "knative" else 1)
+        assert contracts(new) == 1
     finally:
         server.shutdown()
         server.server_close()

@@ -2,8 +2,9 @@
 
 import http.client
 import json
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -28,6 +29,31 @@ _TRIES = 3
 _SECONDS = 30.0
 
 
+class _Tls(http.client.HTTPSConnection):
+    """A connection to a server whose certificate may carry another name than its host."""
+
+    def __init__(self, host: str, tls: ssl.SSLContext, name: str) -> None:
+        super().__init__(host, timeout=_SECONDS, context=tls)
+        self._tls, self._name = tls, name
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name or self.host)
+
+
+def _read(status: int, text: bytes) -> Json:
+    """What was answered; an error may be plain text. Raises HTTPException for half an answer, and one of somebody else."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if isinstance(said, dict):
+        return said
+    if status < http.client.BAD_REQUEST:
+        raise http.client.HTTPException("its answer is not whole, or none of a cluster's")
+    return {"message": text.decode("utf-8", "replace")[:1000]}
+
+
 class Api:
     """Asks one API server; every call is a connection of its own, which a proxy or a restart cannot leave half open."""
 
@@ -42,7 +68,7 @@ class Api:
         """The objects with these labels; none where the cluster does not have the kind."""
         selector = ",".join(f"{k}={v}" for k, v in labels.items())
         found = self._asked("GET", self._path(api, kind, namespace), {"labelSelector": selector}, missing=True)
-        return list(found["items"]) if found else []
+        return list(found.get("items") or ()) if found else []
 
     def apply(self, wanted: Json, *, dry_run: bool = False, force: bool = False, manager: str = MANAGER) -> Json:
         """Apply an object on the server's side: it becomes what is sent, and its fields belong to the manager.
@@ -80,11 +106,11 @@ class Api:
 
     def _sent(self, verb: str, target: str, body: bytes | None) -> tuple[int, Json]:
         """Send a request; what is the same however often it is sent is sent again when a connection breaks."""
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/apply-patch+yaml"  # JSON is YAML
+        headers = [("Accept", "application/json"), *self.access.headers]
+        if body is not None:  # JSON is YAML
+            headers += [("Content-Type", "application/apply-patch+yaml"), ("Content-Length", str(len(body)))]
         if self.access.token:
-            headers["Authorization"] = f"Bearer {self.access.token}"
+            headers.append(("Authorization", f"Bearer {self.access.token}"))
         for left in reversed(range(_TRIES)):
             try:
                 return self._once(verb, target, body, headers)
@@ -95,19 +121,20 @@ class Api:
                 time.sleep(0.2)
         raise AssertionError
 
-    def _once(self, verb: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, Json]:
+    def _once(self, verb: str, target: str, body: bytes | None, headers: Sequence[tuple[str, str]]) -> tuple[int, Json]:
         url = urlsplit(self.access.server)
         connection: http.client.HTTPConnection
         if self.access.tls is not None:
-            connection = http.client.HTTPSConnection(url.netloc, timeout=_SECONDS, context=self.access.tls)
+            connection = _Tls(url.netloc, self.access.tls, self.access.tls_name)
         else:
             connection = http.client.HTTPConnection(url.netloc, timeout=_SECONDS)
         try:
-            connection.request(verb, url.path.rstrip("/") + target, body, dict(headers))
+            connection.putrequest(verb, url.path.rstrip("/") + target)
+            for name, value in headers:  # a name may be there twice
+                connection.putheader(name, value)
+            connection.endheaders(body)
             answer = connection.getresponse()
-            text = answer.read()
-            said = json.loads(text) if text.lstrip().startswith(b"{") else {"message": text.decode("utf-8", "replace")}
-            return answer.status, said
+            return answer.status, _read(answer.status, answer.read())
         finally:
             connection.close()
 

@@ -32,7 +32,10 @@ class Inference(Objects):
 
     @property
     def kinds(self) -> tuple[Json, ...]:
-        return ({"apiVersion": "v1", "kind": "ConfigMap"}, {"apiVersion": "v1", "kind": "ServiceAccount"})
+        account, config = ({"apiVersion": "v1", "kind": kind} for kind in ("ServiceAccount", "ConfigMap"))
+        if self._routing == "knative" and self._service.rollout.canary:
+            return (account,)  # the revision of before has the rest of the requests, and mounts a contract of its own
+        return (config, account)
 
     def _inference(self) -> Json:
         service, rollout = self._service, self._service.rollout
