@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlspec.foreign.commands import Passed, command
+from mlspec.foreign.commands import command
 from mlspec.foreign.reading import Fields, Names, Path
-from mlspec.foreign.steps import ON_CHILD_ERROR, Known, each_of
+from mlspec.foreign.searches import each_of
+from mlspec.foreign.steps import ON_CHILD_ERROR, Known
 
 _ON_ERROR = {"stop-all": "stop", "stop-next": "skip_downstream", "continue": "continue"}
 _CONDITION = re.compile(r"\s*metadata\.([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>)\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*")
@@ -121,8 +122,7 @@ class Making:
             known.defaults[each.text("name")] = tuple(str(d) for d in each.listed("default"))
             each.leave("an override")
         if lines := [str(line) for line in over.listed("command")]:
-            passed = {theirs: Passed(ours, f"--{theirs}={{v}}") for theirs, ours in known.parameters.known.items()}
-            made["command"] = command(lines, passed, known.inputs.known)
+            made["command"] = command(lines, known.passed, known.inputs.known, over.at("command"))
         over.leave("an override")
 
     def _actions(self, node: Fields, ours: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A foreign file while it is read: what was taken of each mapping, and what is left, with its place."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,6 +82,10 @@ class Fields:
         """Note something at a field, or at the whole."""
         path = (*self.path, key) if key else self.path
         self.reading.say(path, message, help_, key=bool(key))
+
+    def at(self, key: str) -> Callable[[str, str], None]:
+        """What notes something, and its help, at a field."""
+        return lambda message, help_: self.say(message, key, help_)
 
     def leave(self, what: str, **why: str) -> None:
         """Tell of everything that was not taken; `why` says more of some fields, with `_` for `-`."""

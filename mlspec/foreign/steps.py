@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.foreign.commands import Passed, command
+from mlspec.foreign.numbers import finite, whole
 from mlspec.foreign.reading import Fields, Names
 
 _TYPES = {"string": "string", "integer": "int64", "float": "float64", "flag": "boolean"}
@@ -28,6 +29,7 @@ class Known:
     defaults: dict[str, tuple[str, ...]] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     kinds: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, Passed] = field(default_factory=dict)
 
     def numbered(self, theirs: str, by: Fields) -> None:
         """Let a parameter that nobody gave a value have its own type again: now somebody does."""
@@ -50,9 +52,9 @@ def taken_step(one: Fields, name: str) -> Known:
     inputs = _inputs(one, known)
     passed, parameters = _parameters(one, known)
     lines = [str(line) for line in one.listed("command")]
-    if source := one.text("source-path"):
-        lines = [f"cd {source}", *lines]
-    document["command"] = command(lines, passed, inputs)
+    known.passed = passed
+    source = one.text("source-path")
+    document["command"] = command(lines, passed, inputs, one.at("command"), source)
     if inputs:
         document["inputs"] = dict.fromkeys((known.inputs.of(n) for n in inputs), "artifact")
     document["outputs"] = {"outputs": "artifact"}
@@ -74,37 +76,6 @@ def taken_step(one: Fields, name: str) -> Known:
               category="it is for a screen", cache_volumes="a target mounts nothing yet", runtime_config_preset="`resources` say what it needs",
               environment_variable_groups="write `env` and `secrets` in the step")  # fmt: skip
     return known
-
-
-def each_of(task: Fields, known: Known) -> dict[str, Any]:
-    """What a task does with a step, as `each`; empty where that cannot be said."""
-    kind = task.text("type").lower().replace("-", "_") or "grid_search"
-    found: dict[str, Any] = {}
-    axes = {p.text("name"): p for p in task.parts("parameters")}
-    for name in axes:
-        known.numbered(name, task)
-    if kind == "manual_search" and ("parameter-sets" in task.data or not axes):
-        sets = task.take("parameter-sets", [])
-        found["sets"] = [
-            {known.parameters.of(str(n)): v for n, v in one.items()} for one in sets if isinstance(one, dict)
-        ]
-    elif kind == "random_search":
-        found = {
-            "random": {known.parameters.of(n): _drawn(p) for n, p in axes.items()},
-            "count": task.take("execution-count", 1),
-        }
-    elif kind in {"grid_search", "manual_search"}:
-        found["grid"] = {known.parameters.of(n): _listed(p) for n, p in axes.items()}
-    else:
-        task.say(f"a task of type `{kind}` has no counterpart", "type", "a `random` search with a `seed` can be said")
-        return {}
-    for axis in axes.values():
-        axis.taken.add("rules")
-    if (batch := task.take("execution-batch-size")) is not None:
-        found["parallel"] = batch
-    for axis in axes.values():
-        axis.leave("a parameter of a task")
-    return found
 
 
 def _inputs(one: Fields, known: Known) -> dict[str, str]:
@@ -132,7 +103,7 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
         if each.take("optional", default=False) is True and default is not None:
             each.say(f"`{name}` has a default, and so always a value", "optional")
         optional = default is None
-        between = str(each.take("multiple-separator", ","))
+        between = _between(each)
         if several != "none" or isinstance(default, list):
             kind = "string"
             default = between.join(str(d) for d in default) if isinstance(default, list) else default
@@ -143,12 +114,12 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
             kind, default = "string", ""
         said: dict[str, Any] = {"type": kind}
         if default is not None or kind == "boolean":
-            said["default"] = _as(kind, default)
+            said["default"] = _as(each, "default", kind, default)
         for bound in ("min", "max"):
-            if kind in {"int64", "float64"} and (value := each.take(bound)) is not None:
+            if kind in {"int64", "float64"} and (value := finite(each, bound, each.take(bound))) is not None:
                 said[bound] = value
         if choices := each.listed("choices"):
-            said["choices"] = [_as(kind, c) for c in choices]
+            said["choices"] = [_as(each, "choices", kind, c) for c in choices]
         if description := each.text("description"):
             said["description"] = description
         form = each.text("pass-as") or f"--{name}={{v}}"
@@ -168,15 +139,29 @@ def _parameters(one: Fields, known: Known) -> tuple[dict[str, Passed], dict[str,
     return passed, declared
 
 
-def _as(kind: str, value: Any) -> Any:
-    """A value of the type that it is declared with."""
+def _between(each: Fields) -> str:
+    """The one character between several values of a parameter."""
+    found = str(each.take("multiple-separator", ","))
+    if len(found) == 1 and found not in "\\\n":
+        return found
+    each.say(f"`{found}` cannot stand between values: `,` does", "multiple-separator")
+    return ","
+
+
+def _as(one: Fields, key: str, kind: str, value: Any) -> Any:
+    """A value of the type that it is declared with; one that cannot be is told."""
     if value is None:
         return _EMPTY[kind]
     if kind == "string":
         return value if isinstance(value, str) else str(value)
     if kind == "boolean":
         return value is True or str(value).lower() in {"true", "yes", "on", "1"}
-    return float(value) if kind == "float64" and type(value) is int else value
+    number = finite(one, key, value)
+    if number is None:
+        return _EMPTY[kind]
+    if kind == "int64" and number != int(number):
+        one.say(f"`{value}` is no whole number: `{int(number)}` is written", key)
+    return float(number) if kind == "float64" else int(number)
 
 
 def _environment(one: Fields, document: dict[str, Any]) -> None:
@@ -205,13 +190,11 @@ def _resources(one: Fields, document: dict[str, Any]) -> None:
         bounds = asked.part(what)
         for theirs, ours in (("min", what), ("max", f"{what}_limit")):
             value = bounds.take(theirs)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found[ours] = f"{value:g}{unit}"
-            elif value is not None:
-                bounds.say(f"`{value}` is not a number", theirs)
+            if (number := finite(bounds, theirs, value)) is not None:
+                found[ours] = f"{number:g}{unit}"
         bounds.leave(f"`{what}`")
     devices = asked.part("devices")
-    if (gpus := devices.take(_GPU)) is not None:
+    if (gpus := whole(devices, _GPU, devices.take(_GPU))) is not None:
         found["gpu"] = gpus
     devices.leave("`devices`")
     asked.leave("`resources`")
@@ -223,63 +206,11 @@ def _duration(one: Fields, key: str) -> str:
     written = one.take(key)
     if written is None:
         return ""
-    if isinstance(written, int):
+    if type(written) is int and 0 < written < _UNITS["w"] * 1000:
         return f"{written}s"
-    parts = re.findall(r"([0-9]+)\s*([wdhms])", str(written).lower())
+    parts = re.findall(r"\b([0-9]{1,9})\s*([wdhms])", re.sub(r"([a-z])([0-9])", r"\1 \2", str(written).lower()))
     seconds = sum(int(n) * _UNITS[u] for n, u in parts)
     if not seconds or re.sub(r"[0-9]+\s*[wdhms][a-z]*|[\s,]", "", str(written).lower()):
         one.say(f"`{written}` is not read as a duration", key, "write it as in `1h30m`")
         return ""
     return "".join(f"{n}{u}" for n, u in parts)
-
-
-def _listed(axis: Fields) -> Any:
-    style, rules = axis.text("style") or "multiple", axis.take("rules", {})
-    match style, rules:
-        case "linear", {"start": first, "end": last}:
-            return {"range": [first, last, rules.get("step", 1)]}
-        case "logspace", {"start": first, "end": last} if rules.get("count", rules.get("step")):
-            base, count = rules.get("base", 10), int(rules.get("count", rules.get("step")))
-            width = (last - first) / max(count - 1, 1)
-            return [float(f"{base ** (first + i * width):.12g}") for i in range(count)]
-        case "single", {"value": value}:
-            return [value]
-        case _, {"items": list(values)}:
-            return values
-        case _, list(values):
-            return values
-    axis.say(f"the values of style `{style}` are not read", "rules", "write them as a list in `grid`")
-    return [0]
-
-
-def _drawn(axis: Fields) -> Any:
-    style, rules = axis.text("style") or "random", axis.take("rules", {})
-    match style, rules:
-        case "random", {"min": low, "max": high}:
-            if (
-                rules.get("distribution", "Uniform").lower() not in {"uniform", "loguniform"}
-                or rules.get("seed") is not None
-            ):
-                axis.say(
-                    "of a draw, only its bounds and `uniform` or `log_uniform` are taken over",
-                    "rules",
-                    "the `seed` is one for the whole search",
-                )
-            whole = isinstance(low, int) and isinstance(high, int) and rules.get("integerify")
-            by = "log_uniform" if rules.get("distribution", "").lower() == "loguniform" else "uniform"
-            return {"integers" if whole else by: [low, high]}
-    found = _listed(axis)
-    return Spread(found).values if isinstance(found, dict) else found
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A range, where only a list can stand."""
-
-    said: dict[str, Any]
-
-    @property
-    def values(self) -> list[Any]:
-        """All of them."""
-        first, last, step = self.said["range"]
-        return [first + i * step for i in range(int((last - first) / step) + 1)]

@@ -8,7 +8,8 @@ from mlspec.backends.manifest import manifest_text
 from mlspec.base.diag import Diagnostic
 from mlspec.foreign.pipelines import Making
 from mlspec.foreign.reading import Fields, Names, read_list
-from mlspec.foreign.steps import ON_CHILD_ERROR, Known, each_of, taken_step
+from mlspec.foreign.searches import each_of
+from mlspec.foreign.steps import ON_CHILD_ERROR, Known, taken_step
 
 _BRACES = re.compile(r"(\$\{[^{}]*\})")
 _OF_RUN = re.compile(r"\$\{(parameters|metrics)\.[^{}]+\}")

@@ -1,7 +1,10 @@
 """A valohai.yaml in the words of mlspec: it compiles, it runs, and whatever has no counterpart is told with its place."""
 
+import ast
 import json
 import random
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -145,8 +148,107 @@ def test_every_field_is_taken_over_or_told(path, key, value):
     ],
 )
 def test_a_value_is_never_put_into_the_text(line, written):
-    found = command([line], {"a": Passed("a", "--a={v}")}, {})
+    told = []
+    found = command([line], {"a": Passed("a", "--a={v}")}, {}, lambda what, _: told.append(what))
     assert found.splitlines()[-1] == written
+    assert told == (["`{parameter:other}` is no parameter of the step: it stays as it is"] if "other" in line else [])
+
+
+PASSED = {
+    "a": Passed("a", "--a={v}"),
+    "b": Passed("b", "-b {v}|x&\\", several=","),
+    "f": Passed("f", flag=True, on="--on"),
+}
+ENV = {"MLSPEC_PARAM_A": "it's  $HOME", "MLSPEC_PARAM_B": "1,2", "MLSPEC_PARAM_F": "true", "MLSPEC_INPUT_TRAIN": "/in a", "MLSPEC_OUTPUT_OUTPUTS": "/out b"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        ("say '/valohai/inputs/train/x' \"/valohai/outputs/y\" /valohai/outputs", ["/in a/x", "/out b/y", "/out b"]),
+        ("say 'open(\"/valohai/inputs/train/x\")'", ['open("/in a/x")']),
+        ("say '{parameters}'", ["--a=it's  $HOME -b 1|x&\\ -b 2|x&\\ --on"]),
+        ('say "x {parameters}"', ["x --a=it's  $HOME -b 1|x&\\ -b 2|x&\\ --on"]),
+        ("say {parameter:b} {parameter:f}", ["-b", "1|x&\\", "-b", "2|x&\\", "--on"]),
+        ("say \"$(say '{parameter-value:a}')\"", ["['say', \"it's  $HOME\"]"]),
+        ("# don't\nsay {parameter-value:a} # {parameter:a} isn't\nsay '{parameter-value:a}'", ["it's  $HOME", "say", "it's  $HOME"]),
+        ("say \"$(cat <<END\n'{parameter-value:a}' /valohai/outputs\nEND\n)\" {parameter:f}", ["'it's  $HOME' /out b", "--on"]),
+        ("say /valohai/inputs/train, /valohai/inputs/training", ["/in a,", "/vh/training"]),
+        ("say \\'{parameter-value:a}\\'", ["'it's  $HOME'"]),
+    ],
+)  # fmt: skip
+def test_a_shell_reads_in_any_quotes_what_was_meant(line, args, tmp_path):
+    say = tmp_path / "say"
+    say.write_text(f"#!{sys.executable}\nimport sys\nprint(['say', *sys.argv[1:]])\n")
+    say.chmod(0o755)
+    told = []
+    written = command([line], PASSED, {"train": "train"}, lambda what, _: told.append(what))
+    script = "VH_INPUTS_DIR=/vh\n" + written.partition("/train\n")[2]
+    env = {**ENV, "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/home"}
+    done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert [a for x in done.stdout.splitlines() for a in ast.literal_eval(x)] == ["say", *args]
+    assert told == []
+
+
+def test_what_no_shell_expands_is_told():
+    step = {"name": "s", "source-path": "a b", "inputs": [{"name": "train"}], "parameters": [{"name": "n", "type": "integer", "default": 3}]}  # fmt: skip
+    text = '#!/usr/bin/env -S python3\nimport valohai\nprint({parameter-value:n}, open("/valohai/inputs/train/x"))'
+    found = taken({"step": {**step, "command": [text]}})
+    assert found.documents[0]["command"] == ["python3", "-c", text.partition("\n")[2]]
+    stays = "in a command of `python` stays as it is: nothing expands it there"
+    assert names(found) == [
+        "`source-path` is not set for a command that is no shell",
+        *(f"`{what}` {stays}" for what in ("{parameter-value:n}", "import valohai", "/valohai/inputs/train/x")),
+    ]
+    assert len({d.span.line for d in found.said}) == 1
+    here = taken({"step": {**step, "command": "python - <<'END'\nprint({parameter-value:n})\nEND\n"}})
+    assert "cd 'a b'\n" in here.documents[0]["command"]
+    assert names(here) == [
+        "`{parameter-value:n}` in a here-document with a quoted end stays as it is: nothing expands it there"
+    ]
+
+
+@pytest.mark.parametrize("search", ["grid-search", "random-search"])
+@pytest.mark.parametrize(
+    ("style", "rules"),
+    [
+        ("logspace", {"start": 1, "end": 2, "count": "many"}),
+        ("logspace", {"start": "a", "end": 2, "count": 3}),
+        ("logspace", {"start": 1, "end": 999999, "count": 3}),
+        ("logspace", {"start": 1, "end": 2, "count": 10**9}),
+        ("logspace", {"start": 1, "end": 2, "count": 3, "base": -2}),
+        ("linear", {"start": 0, "end": 1, "step": 0}),
+        ("linear", {"start": 0, "end": float("inf")}),
+        ("linear", {"start": 0, "end": 10**400}),
+        ("linear", {"start": 0, "end": 10**9}),
+        ("linear", {"start": [], "end": {}}),
+        ("single", {"value": float("nan")}),
+        ("multiple", {"items": [1, [2]]}),
+        ("multiple", {"items": []}),
+        ("random", {"min": float("nan"), "max": 2}),
+        ("random", {"min": "x", "max": 2, "distribution": 3}),
+        ("random", "x"),
+    ],
+)
+def test_an_axis_that_is_no_numbers_is_told(search, style, rules, tmp_path):
+    step = {"name": "s", "command": "x", "parameters": [{"name": "n", "type": "float", "default": 3}]}
+    task = {"name": "t", "step": "s", "type": search, "parameters": [{"name": "n", "style": style, "rules": rules}]}
+    found = taken({"step": step}, {"task": task})
+    (each,) = found.documents[1]["steps"].values()
+    assert each["each"][search.partition("-")[0]] == {"n": [0]}
+    assert f"the values of style `{style}` are not read: `0` stands for them" in names(found)
+    with Session(project(tmp_path, found)) as session:
+        session.validate()
+
+
+def test_a_range_that_is_drawn_from_is_a_list():
+    step = {"name": "s", "command": "x", "parameters": [{"name": "n", "type": "float", "default": "0.5"}]}
+    drawn = [{"name": "n", "style": "linear", "rules": {"start": 0.1, "end": 0.3, "step": 0.1}}]
+    task = {"name": "t", "step": "s", "type": "random-search", "execution-count": "many", "parameters": drawn}
+    found = taken({"step": step}, {"task": task})
+    assert found.documents[0]["parameters"]["n"]["default"] == 0.5
+    assert found.documents[1]["steps"]["s"]["each"] == {"random": {"n": [0.1, 0.2, 0.3]}, "count": 1}
+    assert names(found) == ["`many` is not a finite number"]
 
 
 def test_the_search_of_a_task():
@@ -247,6 +349,12 @@ JUNK = [
     "{parameters}",
     ["#!"],
     ["#!/usr/bin/env python3", "x"],
+    "#!'",
+    float("nan"),
+    float("-inf"),
+    10**400,
+    -1,
+    "9" * 5000 + "h",
 ]
 
 
