@@ -11,7 +11,7 @@ Metrics = Mapping[str, float]
 def check_gates(model: str, gates: Iterable[Gate], metrics: Metrics, named: Mapping[str, ModelVersion]) -> None:
     """Raise BackendError listing each gate that is not met, with value and bound; bounds are inclusive.
 
-    `named` are the versions that aliases mean now. A bound that follows from one that is not there, or that does not
+    `named` are the versions that aliases mean. A bound that follows from one that is not there, or that does not
     have the metric, holds: there is nothing to compare with.
     """
     failed = [problem for gate in gates if (problem := _problem(gate, metrics, named))]
@@ -24,10 +24,16 @@ def check_gates(model: str, gates: Iterable[Gate], metrics: Metrics, named: Mapp
 
 
 def compared(model: str, gates: Iterable[Gate], registry: ModelRegistry) -> dict[str, ModelVersion]:
-    """The versions, by alias, that gates compare with."""
-    wanted = {r.alias for g in gates for r in g.relative}
-    means = registry.aliases(model) if wanted else {}
-    found = {alias: registry.get(model, means[alias]) for alias in sorted(wanted & means.keys())}
+    """The versions, by alias, that gates compare with: what the files pin it to, else what it means now."""
+    wanted = {r.alias: r.pinned for g in gates for r in g.relative}
+    means = registry.aliases(model) if not all(wanted.values()) else {}
+    there = registry.versions(model) if any(wanted.values()) else ()
+    found = {}
+    for alias, pinned in sorted(wanted.items()):
+        if pinned:
+            found[alias] = next((v for v in there if v.version.startswith(pinned)), None)
+        elif alias in means:
+            found[alias] = registry.get(model, means[alias])
     return {alias: version for alias, version in found.items() if version is not None}
 
 

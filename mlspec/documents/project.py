@@ -68,13 +68,17 @@ def _ignored(shown: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(path, pattern.rstrip("/")) for path in above for pattern in patterns)
 
 
+_FOREIGN = frozenset({"valohai.yaml", "valohai.yml"})
+"""What is read by `mlspec import` only."""
+
+
 def _yaml_files(root: str) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         here = folder[len(root) :].replace(os.sep, "/").strip("/")
         nested = {f for f in folders if os.path.isfile(f"{folder}/{f}/{PROJECT_FILE}")}  # noqa: PTH113 - strings are enough
         folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.startswith(".") and f not in nested)
         rendered = any(name == "kustomization.yaml" for name in files)
-        for name in sorted(files):
+        for name in sorted(set(files) - _FOREIGN):
             if name.endswith((".yaml", ".yml")) and not rendered and not name.startswith("."):
                 yield f"{here}/{name}" if here else name
 

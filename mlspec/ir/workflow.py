@@ -199,7 +199,8 @@ class CommandStep:
 class Relative:
     """A bound that follows from the same metric of the version that an alias means: `factor` times it, plus `shift`.
 
-    `bound` is `min` or `max`, `words` what its author wrote.
+    `bound` is `min` or `max`, `words` what its author wrote. `pinned` is the version that the files give the alias, or how
+    its digest begins: it counts even before the alias has been moved there.
     """
 
     bound: str
@@ -207,6 +208,7 @@ class Relative:
     factor: float = 1.0
     shift: float = 0.0
     words: str = ""
+    pinned: str = beside("")
 
 
 @dataclass(frozen=True, slots=True)

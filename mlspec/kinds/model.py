@@ -44,6 +44,7 @@ def _list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+CURRENT = "current"
 AliasTarget = Annotated[str, Field(pattern=r"^(current|[0-9a-f]{8,32})$")]
 """`current` is the version that the files describe; otherwise the digest of one, or how it begins."""
 
@@ -120,7 +121,7 @@ class Model(Spec):
         }
         steps = pipeline.lowered(scope, {a: body_digest(b) for a, b in bodies.items()}, final=True)
         contract = self.contract(scope)
-        gates = tuple(g.lower(n) for n, g in sorted(self.gates.items()))
+        gates = tuple(self._gate(n, g) for n, g in sorted(self.gates.items()))
         output = tuple((n, str(t)) for n, t in sorted(self.output.items()))
         used = self._used(scope, next((b for b in bodies.values() if isinstance(b, Relation)), None))
         finished = tuple(
@@ -135,8 +136,14 @@ class Model(Spec):
             allowed=pipeline.allowed(), on_error=pipeline.on_error,
         )  # fmt: skip
         for alias, target in sorted(self.aliases.items()):
-            pinned = target != "current"
+            pinned = target != CURRENT
             yield alias, Alias(self.name, alias, target if pinned else version, pinned)
+
+    def _gate(self, metric: str, gate: GateSpec) -> Gate:
+        """A gate that compares with what its aliases are pinned to, if they are."""
+        made = gate.lower(metric)
+        pins = {alias: target for alias, target in self.aliases.items() if target != CURRENT}
+        return replace(made, relative=tuple(replace(r, pinned=pins.get(r.alias, "")) for r in made.relative))
 
     def _used(self, scope: Scope, rows: Relation | None) -> tuple[Used, ...]:
         """The features in order, then the labels, as the dataset holds them."""

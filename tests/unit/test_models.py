@@ -102,6 +102,17 @@ def test_a_version_that_loses_against_the_champion_is_not_registered_and_the_old
     }
 
 
+def test_a_champion_that_is_pinned_by_the_same_apply_is_compared_with(tmp_path):
+    smallest.write_data(tmp_path)
+    write(tmp_path, aliases={"live": "current"}, gate=0.5, model="big@live")
+    assert apply(tmp_path)[2].ok
+    first = version(tmp_path)
+    write(tmp_path, depth=5, aliases={"live": "current", "champion": first[:8]}, model="big@live")
+    (failed,) = apply(tmp_path)[2].failed
+    assert failed.code == "gate-failed"
+    assert f"`champion`, version {first[:8]}, has 0.9" in failed.message
+
+
 def test_who_moved_an_alias_when_is_told_and_going_back_is_a_plan(root, capsys):
     first = version(root)
     write(root, depth=6)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_projects import write_project
+from small_projects import actions, plan, write_project
 
 from mlspec.base.diag import Problems
 from mlspec.cli.main import main
@@ -392,3 +392,9 @@ def test_the_command_line(tmp_path, capsys):
     assert main([*words, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (len(found["documents"]), found["not_imported"][0]["line"]) == (4, 12)
+
+
+def test_the_file_may_stay_where_it_is(tmp_path):
+    write_project(tmp_path, [{"kind": "pipeline", "name": "p", "steps": {"a": {"command": "true"}}}])
+    (tmp_path / "valohai.yaml").write_text("- step: {name: a, image: i, command: ls}\n")
+    assert actions(plan(tmp_path)) == [("pipeline.p", "create")]
