@@ -1,13 +1,14 @@
 """The verbs that ask what was applied: rows of it, and features for many rows at once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlspec.apply.claims import claims_of
 from mlspec.backends.chosen import Backends
-from mlspec.backends.port import Rows
+from mlspec.backends.port import BackendError, Rows
 from mlspec.base.address import Address
 from mlspec.base.diag import known_names, problem
 from mlspec.compile.project import Compiled
@@ -51,7 +52,9 @@ class Questions(ABC):
         asked = question(self.compiled, what, where=where, columns=columns, at=at, keys=dict(keys or {}))
         if asked.as_of is not None:
             self._as_described((relation_address(self.compiled, what), *map(Address.parse, asked.reads)))
-        return self.backends.engine.rows(asked, self._live(asked.reads), limit)
+        live = self._live(asked.reads)
+        with self._all_there(asked.reads, live):
+            return self.backends.engine.rows(asked, live, limit)
 
     def features(self, features: Sequence[str], spine: Any, *, at: str = "event_time") -> Any:
         """An Arrow table of the rows of a spine, in their order, with the values that each feature had when each row asked.
@@ -70,7 +73,9 @@ class Questions(ABC):
             check_spine(choice, {c.name: c.type for c in found.columns}, at)
             asked = of_query(choice, found, at)
             self._as_described(map(Address.parse, asked.reads))
-            return self.backends.engine.retrieve(asked, self._live(asked.reads))
+            live = self._live(asked.reads)
+            with self._all_there(asked.reads, live):
+                return self.backends.engine.retrieve(asked, live)
         return self._of_rows(choice, spine, at)
 
     def _of_rows(self, choice: "Choice", spine: Any, at: str) -> Any:
@@ -85,7 +90,9 @@ class Questions(ABC):
         check_spine(choice, types, at)
         asked, names = of_numbered(choice, types, at)
         self._as_described(a for a in map(Address.parse, asked.reads) if str(a) != SPINE)
-        found = self.backends.engine.retrieve(asked, self._live(asked.reads), to_load(rows, types, names))
+        live = self._live(asked.reads)
+        with self._all_there(asked.reads, live):
+            found = self.backends.engine.retrieve(asked, live, to_load(rows, types, names))
         for name in found.column_names:
             rows = rows.append_column(name, found.column(name))
         return rows
@@ -138,6 +145,22 @@ class Questions(ABC):
         if missing:
             raise self._not_applied(missing[0])
         return live
+
+    @contextmanager
+    def _all_there(self, reads: Sequence[str], live: Mapping[str, str]) -> Iterator[None]:
+        """Where the engine fails, say first what is gone that was applied: its own words name what nobody wrote."""
+        try:
+            yield
+        except BackendError as error:
+            there = self.backends.engine.observe().versions
+            gone = sorted((a for a, version in live.items() if version not in there), key=lambda a: a not in reads)
+            if not gone:
+                raise
+            message = f"`{gone[0]}` was applied, but what it made is no longer in the warehouse"
+            help_ = "`mlspec plan` shows it, `mlspec apply` makes it again"
+            if gone[0] in reads:
+                raise problem("not-applied", message, help=help_) from None
+            raise BackendError(str(error), f"{message}: {help_}", error.code) from None
 
     def _as_described(self, needed: Iterable[Address]) -> None:
         """Raise Problems unless all of it was applied as the files describe it."""

@@ -106,6 +106,10 @@ def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, ke
     view: Any = compiled.spec(address)
     if not hasattr(view, "entities"):
         raise problem("not-a-feature-view", f"`{address}` is no feature view: `--at` and `--key` are for those")
+    if unknown := sorted(set(keys) - set(body.keys)):
+        raise problem(
+            "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")
+        )
     missing = [k for k in body.keys if k not in keys]
     if missing or not at:
         wanted = " ".join(f"--key {k}=…" for k in body.keys)
@@ -124,10 +128,6 @@ def _values_at(compiled: Compiled, address: Address, body: Relation, at: str, ke
             raise problem(
                 "invalid-value", f"`--key {name}={keys[name]}`: the key is `{kind.type}`", help="write a whole number"
             )
-    if unknown := sorted(set(keys) - set(body.keys)):
-        raise problem(
-            "unknown-key", f"`{unknown[0]}` is no key of `{address}`", help=known_names(unknown[0], body.keys, "key")
-        )
     times = {body.timing.event_time, body.timing.available_time, body.timing.tie_break, body.timing.valid_to}
     features = tuple((c.name, c.name) for c in body.columns if c.name not in body.keys and c.name not in times)
     types = {c.name: c.type for c in body.columns}

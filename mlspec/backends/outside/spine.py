@@ -41,7 +41,12 @@ def read_spine(path: Path, needed: Types) -> Any:
         raise problem("unknown-format", f"nothing says what `{path.name}` holds", help=f"let its name end with {known}")
     if not path.is_file():
         raise problem("file-not-usable", f"there is no file `{path}`")
-    return _text(path, kind, needed) if kind in {"csv", "json"} else _arrow(path, kind)
+    if kind not in {"csv", "json"}:
+        return _arrow(path, kind)
+    try:
+        return _text(path, kind, needed)
+    except BackendError as error:  # the reader calls it as it calls a source
+        raise BackendError(str(error).replace(str(_ASKING), path.name), error.help, error.code) from None
 
 
 def as_arrow(rows: Any) -> Any:
