@@ -51,7 +51,7 @@ def retire(resource: Resource, before: Record, bench: Bench) -> None:
 
 def _models(registry: ModelRegistry, old: str, new: str) -> None:
     """All versions of a model, under its new name."""
-    for version in registry.versions(old):
+    for version in [_whole(registry, v) for v in registry.versions(old)]:
         registry.register(replace(version, model=new), Path(version.path))
     registry.adopt(new)
     registry.remove(old)
@@ -69,7 +69,7 @@ def take_over(resource: Resource, existing: str, bench: Bench) -> tuple[Record, 
         return adopt(resource, record), (f"{size.rows:,} rows of `{existing}`",)
     if not isinstance(body, Workflow) or not body.register:
         raise BackendError(f"`{resource.address}` cannot be imported")
-    found = registered(bench.registry(), existing)
+    found = _whole(bench.registry(), registered(bench.registry(), existing))
     kept = replace(found, model=body.register.model, version=body.version)
     bench.registry().register(kept, Path(found.path))
     bench.registry().adopt(kept.model)
@@ -86,6 +86,14 @@ def registered(registry: ModelRegistry, existing: str) -> ModelVersion:
         message = f"model `{model}` has {'no' if not found else 'several'} versions that begin with `{digits}`"
         raise BackendError(message, f"`mlspec show model.{model}` lists them", "unknown-version")
     return found[0]
+
+
+def _whole(registry: ModelRegistry, version: ModelVersion) -> ModelVersion:
+    """A version with its files, which a registry elsewhere fetches when somebody asks. Raises BackendError."""
+    found = registry.get(version.model, version.version)
+    if found is None or not found.path:
+        raise BackendError(f"the files of version {version.version[:8]} of model `{version.model}` are not there")
+    return found
 
 
 def recorded_at(change: Change) -> Address:
