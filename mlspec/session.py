@@ -366,11 +366,9 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
             )
         }
         if text not in known:
-            raise problem(
-                "unknown-address",
-                f"there is no `{text}`",
-                help=did_you_mean(text, known) or "`mlspec show` lists what there is",
-            )
+            whole = " or ".join(f"`{k}`" for k in sorted(known) if k.partition(".")[2] == text)
+            meant = f"did you mean {whole}?" if whole else did_you_mean(text, known)
+            raise problem("unknown-address", f"there is no `{text}`", help=meant or "`mlspec show` lists what there is")
         return known[text]
 
     def selection(self, select: Sequence[str], exclude: Sequence[str]) -> Selection:

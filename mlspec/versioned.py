@@ -41,5 +41,5 @@ def _wrong(
     span = compiled.span(change.address, path) if change.address.whole in compiled.gathered.bound else None
     what = "several versions that begin with" if found else "no version"
     help_ = did_you_mean(body.version, sorted(v[: len(body.version)] for v in known))
-    yield Diagnostic("unknown-version", f"model `{body.model}` has {what} `{body.version[:8]}`", span,
+    yield Diagnostic("unknown-version", f"model `{body.model}` has {what} `{body.version}`", span,
                      help=help_ or f"`mlspec models show {body.model}` lists them")  # fmt: skip

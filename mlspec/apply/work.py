@@ -207,7 +207,7 @@ def _registered(model: str, version: str, bench: Bench) -> ModelVersion:
     if len(known) == 1:
         found = known[0]
     if found is None:
-        message = f"model `{model}` has {'several versions that begin with' if known else 'no version'} `{version[:8]}`"
+        message = f"model `{model}` has {'several versions that begin with' if known else 'no version'} `{version}`"
         raise BackendError(message, f"`mlspec models show {model}` lists them", "unknown-version")
     return found
 

@@ -140,7 +140,7 @@ def _failed(error: BaseException, args: argparse.Namespace) -> int:
 
     match error:
         case KeyboardInterrupt():
-            failures.interrupted(args.no_color)
+            failures.interrupted(error, args.no_color)
             return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
         case Problems():
             failures.problems(error.diagnostics, root_of(args), args.no_color)

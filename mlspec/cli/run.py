@@ -5,10 +5,11 @@ The words `list`, `show`, `logs` and `resume` are about runs of models and pipel
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from mlspec.base.diag import problem
+from mlspec.base.diag import Problems, problem
 from mlspec.cli.arguments import add_format, add_select, pair
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.structured import as_json
@@ -95,7 +96,7 @@ def _refuse(args: argparse.Namespace, *, about_runs: bool) -> None:
 def _run(args: argparse.Namespace, session: "Session", address: str | None) -> int:
     from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
-    with events.Narrator(progress(args.no_color)) as narrator:
+    with _resumable(session, address), events.Narrator(progress(args.no_color)) as narrator:
         if args.checks:
             found = session.run_checks(address, select=args.select, exclude=args.exclude)
         elif address is None:
@@ -110,6 +111,21 @@ def _run(args: argparse.Namespace, session: "Session", address: str | None) -> i
     else:
         screen.show("\n\n".join(runs.ran(one, screen.look) for one in found))
     return 1 if any(not c.passed and c.severity == "error" for ran in found for c in ran.checks) else 0
+
+
+@contextmanager
+def _resumable(session: "Session", address: str | None) -> Iterator[None]:
+    """Whoever breaks a run off is told how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        from mlspec.backends.port import BackendError  # noqa: PLC0415 - start-up time: it brings sqlglot
+
+        with suppress(BackendError, Problems):  # that it was broken off is what matters
+            found = session.runs(address)
+            if found and found[0].status == "interrupted":
+                stopped.add_note("`mlspec run resume latest` goes on with it")
+        raise
 
 
 def _list(args: argparse.Namespace, session: "Session") -> int:
@@ -175,7 +191,7 @@ def _read(session: "Session", run: str, label: str, start: int) -> tuple[str, in
 def _resume(args: argparse.Namespace, session: "Session") -> int:
     from mlspec.cli.views import events, runs  # noqa: PLC0415 - start-up time: the ports bring sqlglot
 
-    with events.Narrator(progress(args.no_color)) as narrator:
+    with _resumable(session, None), events.Narrator(progress(args.no_color)) as narrator:
         name = args.what[1] if len(args.what) > 1 else "latest"
         found = session.resume(name, on_event=narrator, explain=args.explain_cache)
     screen = results(args.no_color)

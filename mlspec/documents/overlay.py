@@ -1,5 +1,6 @@
 """Environments and variables laid over documents; every value keeps the place that it came from."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from mlspec.documents.document import Document, Origin, Path
 _REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
 _ESCAPE = "$$"
 """`$${x}` is the text `${x}`, as a shell may need it."""
+_HEADS = ("vars", "env", "parameters", "metrics")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_RUN = re.compile(r"\s*(parameters\.[a-z][a-z0-9_]*|metrics\.[a-z][a-z0-9_]*\..+?)\s*")
 """What only a run knows; it stands alone, as a parameter of a step."""
 _NAME = re.compile(r"\s*(vars|env)\.([A-Za-z_][A-Za-z0-9_]*)\s*")
@@ -93,6 +96,18 @@ def _replace(text: str, document: Document, path: Path, values: Values, report: 
     return _REFERENCE.sub(lambda m: str(_lookup(m, document, path, values, report)), text)
 
 
+def _meant(inside: str, path: Path) -> str:
+    """What was meant by a reference that means nothing here, as far as its words tell."""
+    head, _, rest = inside.partition(".")
+    if rest and (close := difflib.get_close_matches(head, _HEADS, n=1)):
+        return f"did you mean `${{{close[0]}.{rest}}}`?"
+    if path[:1] == ("steps",) or path[:1] in {("command",), ("env",)}:
+        if _VARIABLE.fullmatch(inside):
+            return f"write `${inside}` for a variable of the shell, or `$${{{inside}}}` for the text itself"
+        return f"`$${{{inside}}}` is the text itself; `${{vars.name}}`, `${{env.NAME}}` and `${{environment}}` are what there is"
+    return "`${vars.name}`, `${env.NAME}` and `${environment}` are what there is"
+
+
 def _lookup(match: re.Match[str], document: Document, path: Path, values: Values, report: Report) -> Any:
     if match[0].startswith(_ESCAPE):
         return match[0][1:]
@@ -111,7 +126,7 @@ def _lookup(match: re.Match[str], document: Document, path: Path, values: Values
         report.add(Diagnostic("unknown-variable", message, span, help=help_))
         return match[0]
     if name is None:
-        help_ = "`${vars.name}`, `${env.NAME}` and `${environment}` are what there is"
+        help_ = _meant(inside, path)
         report.add(Diagnostic("unknown-variable", f"`{match[0]}` means nothing", span, help=help_))
         return match[0]
     known: Mapping[str, Any] = values.vars if name[1] == "vars" else values.env

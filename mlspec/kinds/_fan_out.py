@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mlspec.ir.workflow import FanOut, Mode
 from mlspec.kinds._work import Scalar
@@ -30,11 +30,24 @@ def _one_of(part: Part, *names: str) -> str:
     return found[0]
 
 
+def _of(shape: str) -> BeforeValidator:
+    """A list of just the numbers that the words name. Raises PydanticCustomError."""
+    name, _, words = shape.partition(": ")
+    count = words.count(",") + 1
+
+    def judge(value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) != count:
+            raise wrong("invalid-fan-out", "`{name}` needs {words}", name=name, words=words)
+        return value
+
+    return BeforeValidator(judge)
+
+
 class Spread(Part):
     """`range: [first, last, step]`, or `log: [first, last, count]`, evenly spread logarithms; both ends are in."""
 
-    range: tuple[Int | Float, Int | Float, Int | Float] | None = None
-    log: tuple[Int | Float, Int | Float, Int] | None = None
+    range: Annotated[tuple[Int | Float, Int | Float, Int | Float] | None, _of("range: [first, last, step]")] = None
+    log: Annotated[tuple[Int | Float, Int | Float, Int] | None, _of("log: [first, last, count]")] = None
 
     @model_validator(mode="after")
     def _sound(self) -> "Spread":
@@ -68,9 +81,9 @@ class Spread(Part):
 class Drawn(Part):
     """`uniform: [low, high]`, `log_uniform: [low, high]`, or `integers: [low, high]` with both ends."""
 
-    uniform: tuple[Int | Float, Int | Float] | None = None
-    log_uniform: tuple[Int | Float, Int | Float] | None = None
-    integers: tuple[Int, Int] | None = None
+    uniform: Annotated[tuple[Int | Float, Int | Float] | None, _of("uniform: [low, high]")] = None
+    log_uniform: Annotated[tuple[Int | Float, Int | Float] | None, _of("log_uniform: [low, high]")] = None
+    integers: Annotated[tuple[Int, Int] | None, _of("integers: [low, high]")] = None
 
     @model_validator(mode="after")
     def _sound(self) -> "Drawn":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, known_names
-from mlspec.ir.condition import ConditionProblem, compile_condition
+from mlspec.ir.condition import ConditionProblem, compile_condition, parameters_of, unbound
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, OfParameter, OutputType
 from mlspec.kinds._stages import Stage, kind_of, reference
@@ -14,7 +14,7 @@ from mlspec.language.scope import Scope
 
 Path = tuple[str | int, ...]
 _WORDS = {"register_model": "register"}
-_REPEATED = ("retry_factor", "retry_max_delay")
+_REPEATED = ("retry_delay", "retry_factor", "retry_max_delay")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Checks:
         for where, output in spec.taken().items():
             field = "register" if spec.register_model else "inputs"
             yield from self._input(output, (*at, field, where), stage)
+        yield from self._work(stage, at)
         for pattern in spec.code if stage.used is None or "code" in stage.said else ():
             if not code_of(self.scope, pattern):
                 yield self.scope.error("missing-file", f"no file matches `{pattern}`", *at, "code")
@@ -65,16 +66,38 @@ class Checks:
             message = "`outputs` means nothing in a step with `use`: they are those of the step that is used"
             yield self.scope.error("meaningless-field", message, *at, "outputs", key=True)
 
+    def _work(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        """What the step that is used says by itself is refused there."""
+        for wrong in stage.spec.unsound() if stage.spec.what in {"command", "use"} else ():
+            said = [field for field in (wrong.path[0], wrong.other) if field in stage.said]
+            if said:
+                yield wrong.found(self.scope, *at, path=wrong.path if said[0] == wrong.path[0] else (said[0],))
+
     def _condition(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        when = stage.spec.when
+        if not when:
+            return
         try:
-            if stage.spec.when:
-                compile_condition(stage.spec.when)
+            compile_condition(when)
         except ConditionProblem as problem:
             message = f"the condition cannot be read: {problem}"
-            yield self.scope.error("invalid-condition", message, *at, "when")
+            yield self.scope.error("invalid-condition", message, *at, "when", help=problem.help)
+            return
+        for name in parameters_of(when):
+            if name not in self.parameters:
+                help_ = known_names(name, self.parameters, "parameter")
+                yield self.scope.error("unknown-parameter", f"there is no parameter `{name}`", *at, "when", help=help_)
+        for name in unbound(when, ("metrics", "parameters")):
+            if name in self.parameters:
+                help_ = f"write `parameters.{name}`"
+            else:
+                help_ = "a condition sees `metrics.<step>.<name>` and `parameters.<name>`; texts stand in quotes"
+            yield self.scope.error("unknown-name", f"the condition has no `{name}`", *at, "when", help=help_)
 
     def _other(self, name: str, stage: Stage, path: Path) -> Iterator[Diagnostic]:
-        if name not in self.stages or name == stage.name:
+        if name == stage.name:
+            yield self.scope.error("cycle", f"step `{name}` needs itself, and no step can", *path, help="remove it")
+        elif name not in self.stages:
             others = [s for s in self.stages if s != stage.name]
             help_ = known_names(name, others, "step")
             yield self.scope.error("unknown-step", f"there is no other step `{name}`", *path, help=help_)
@@ -119,6 +142,8 @@ class Checks:
             elif stage.used and inner:
                 message = f"`{stage.used.address}` says what `{name}` may be: only a value is given here"
                 yield self.scope.error("invalid-use", message, *at, "parameters", name)
+            elif isinstance(given, ValueSpec) and (wrongs := list(given.unsound())):
+                yield from (wrong.found(self.scope, *at, "parameters", name) for wrong in wrongs)
             else:
                 yield from self._value(stage, name, given, path)
 

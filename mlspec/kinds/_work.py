@@ -1,10 +1,13 @@
 """What the steps of pipelines are made of: parameters, resources, schedules, and the work of a command."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from mlspec.base.diag import Diagnostic
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule
@@ -15,6 +18,22 @@ from mlspec.language.words import Bool, Cron, Duration, Float, Int, Name, Quanti
 
 Scalar = str | Int | Float | Bool
 Kind = Literal["string", "int64", "float64", "boolean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a part by itself, and where in it; `other` is a second field that has to do with it."""
+
+    code: str
+    message: str
+    path: tuple[str | int, ...]
+    help: str = ""
+    other: str = ""
+    key: bool = False
+
+    def found(self, scope: Scope, *at: str | int, path: tuple[str | int, ...] = ()) -> Diagnostic:
+        """As a problem of the document in which the part stands `at` a place; `path` where it is told elsewhere in it."""
+        return scope.error(self.code, self.message, *at, *(path or self.path), help=self.help, key=self.key)
 
 
 class ScheduleSpec(Part):
@@ -56,6 +75,27 @@ class Bounds(Part):
     def allowed(self) -> Allowed:
         """As backends see it."""
         return Allowed(self.type, self.min, self.max, tuple(json.dumps(c) for c in self.choices))
+
+    def unsound(self) -> Iterator[Wrong]:
+        """What of the bounds no value can be judged by."""
+        bounds = [n for n in ("min", "max") if getattr(self, n) is not None]
+        if self.type in {"string", "boolean"}:
+            for name in bounds:
+                message = f"`{name}` means nothing for a parameter of type `{self.type}`"
+                yield Wrong("meaningless-field", message, (name,), "remove it", key=True)
+        elif self.min is not None and self.max is not None and self.min > self.max:
+            yield Wrong("invalid-parameter", f"`min` is more than `max` ({self.min:g} > {self.max:g})", ("min",))
+        elif not any(unfit(c, Allowed(self.type)) for c in self.choices):
+            for index, choice in enumerate(self.choices):
+                if problem := unfit(choice, Allowed(self.type, self.min, self.max)):
+                    yield Wrong("invalid-parameter", f"a choice that nobody has: {problem}", ("choices", index))
+        if "choices" in self.model_fields_set and not self.choices:
+            yield Wrong("invalid-parameter", "no value is one of no `choices`", ("choices",), "remove it, or add one")
+        for index, choice in enumerate(self.choices):
+            if problem := unfit(choice, Allowed(self.type)):
+                yield Wrong(
+                    "invalid-parameter", f"a choice is of the type of its parameter: {problem}", ("choices", index)
+                )
 
     def problem(self, value: Any) -> str:
         """Why a value does not fit; empty if it does."""
@@ -122,6 +162,22 @@ class Work(Part):
     idle_timeout: Duration | None = None
     on_error: OnError | None = None
     cache: Bool | CacheSpec = True
+
+    def unsound(self) -> Iterator[Wrong]:
+        """What no step can be run with."""
+        command = (self.command,) if isinstance(self.command, str) else self.command
+        if command and not command[0].strip():
+            yield Wrong("empty-value", "`command` is empty; expected something to run", ("command",))
+        for field in ("env", "secrets"):
+            for name in (n for n in getattr(self, field) if n.startswith("MLSPEC_")):
+                message = f"`{name}` is not a name for an environment variable of yours"
+                help_ = "names that begin with `MLSPEC_` are those of the step contract"
+                yield Wrong("invalid-name", message, (field, name), help_, key=True)
+        for small, large in (("retry_delay", "retry_max_delay"), ("idle_timeout", "timeout")):
+            low, high = getattr(self, small), getattr(self, large)
+            if low and high and low.seconds > high.seconds:
+                message = f"`{small}` ({low}) is longer than `{large}` ({high}), and would never count"
+                yield Wrong("invalid-step", message, (small,), other=large)
 
     def work(self, name: str, code: tuple[tuple[str, str], ...]) -> CommandStep:
         """The step as backends see it, with the digests of its code, but without inputs and parameters."""

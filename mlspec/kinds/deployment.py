@@ -183,6 +183,7 @@ def _text(value: str | int | None) -> str:
     return "" if value is None else str(value)
 
 
+_NAME = r"[a-z][a-z0-9_]{0,62}"
 _MODEL = r"^([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]{0,62}(@[a-z][a-z0-9_]{0,62})?$"
 
 
@@ -219,6 +220,8 @@ class Deployment(Spec):
         if not isinstance(written, str) or "@" not in written or "alias" in data:
             return data
         model, _, alias = written.partition("@")
+        if not re.fullmatch(_NAME, alias):
+            return data  # the model is what is wrong, and is told at its own place
         return {**data, "model": model, "alias": alias}
 
     def _unfit_alias(self, scope: Scope) -> Iterator[Diagnostic]:
@@ -233,7 +236,7 @@ class Deployment(Spec):
                 help_ = known_names(alias, model.aliases, "alias")
                 message = f"model `{model.name}` has no alias `{alias}`"
                 yield scope.error("unknown-alias", message, "rollout", field, help=help_)
-        if self.alias is not None and self.version != "current":
+        if self.alias is not None and "version" in self.model_fields_set:
             message = f"`version` says which version is served, and so does the alias `{self.alias}`"
             yield scope.error("meaningless-field", message, "version", help="leave one of them out")
 

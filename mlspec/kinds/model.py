@@ -31,6 +31,9 @@ class GateSpec(Part):
     def _some(self) -> "GateSpec":
         if self.min is None and self.max is None:
             raise wrong("invalid-gate", "a gate needs `min` or `max`")
+        low, high = numbers(self.min), numbers(self.max)
+        if low and high and max(low) > min(high):
+            raise wrong("invalid-gate", "`min` is more than `max`: nothing passes this gate")
         return self
 
     def lower(self, metric: str) -> Gate:
@@ -83,6 +86,9 @@ class Model(Spec):
             elif problem := parameter.problem(value):
                 yield scope.error("invalid-parameter", f"`{name}`: {problem}", "parameters", name)
         yield from self._check_datasets(scope, pipeline)
+        if "current" in self.aliases:
+            message = "`current` is no name for an alias: it is the version that the files describe"
+            yield scope.error("invalid-name", message, "aliases", "current", key=True, help="give it another name")
         for name, gate in self.gates.items():
             for one in gate.lower(name).relative:
                 if one.alias not in self.aliases:

@@ -35,7 +35,9 @@ class Pipeline(Spec):
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         for name, parameter in self.parameters.items():
-            if problem := parameter.problem(parameter.default):
+            if wrongs := list(parameter.unsound()):
+                yield from (wrong.found(scope, "parameters", name) for wrong in wrongs)
+            elif problem := parameter.problem(parameter.default):
                 yield scope.error(
                     "invalid-parameter", f"the default of `{name}`: {problem}", "parameters", name, "default"
                 )

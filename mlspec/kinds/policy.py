@@ -81,7 +81,9 @@ class Policy(Spec):
         try:
             compile_condition(when)
         except ConditionProblem as problem:
-            yield scope.error("invalid-condition", f"the condition cannot be read: {problem}", "when")
+            yield scope.error(
+                "invalid-condition", f"the condition cannot be read: {problem}", "when", help=problem.help
+            )
             return
         for one in unknown_names(when, self.over):
             yield scope.error("unknown-name", f"the condition cannot be answered: {one.message}", "when", help=one.help)

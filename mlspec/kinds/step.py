@@ -23,9 +23,12 @@ class Step(Spec, Work):
 
     def check(self, scope: Scope) -> Iterator[Diagnostic]:
         for name, parameter in self.parameters.items():
-            if parameter.default is not None and (problem := parameter.problem(parameter.default)):
+            if wrongs := list(parameter.unsound()):
+                yield from (wrong.found(scope, "parameters", name) for wrong in wrongs)
+            elif parameter.default is not None and (problem := parameter.problem(parameter.default)):
                 message = f"the default of `{name}`: {problem}"
                 yield scope.error("invalid-parameter", message, "parameters", name, "default")
+        yield from (wrong.found(scope) for wrong in self.unsound())
         for path in self.code:
             if not code_of(scope, path):
                 yield scope.error("missing-file", f"no file matches `{path}`", "code")

@@ -55,7 +55,7 @@ def test_the_best_item_is_what_later_steps_get(project: Project):
     assert {s.name: s.status for s in run.steps} == {"fit": "done", "tell": "done"}
     assert run.metrics == {"fit": {"auc": 0.9}}
     assert project.file("tell/out/f") == "0.9\n"
-    assert "fit: item 1 is the best, auc = 0.9 (v = 0.9)" in project.said
+    assert "fit: keeps item 1, the highest `auc`: auc = 0.9 (v = 0.9)" in project.said
     assert project.run(fits([0.3, 0.9], best="auc", mode=Mode.MIN)).metrics == {"fit": {"auc": 0.3}}
 
 

@@ -27,11 +27,14 @@ TRAIN = (
 )
 
 
-def write(root, depth=3, aliases=None, gate="champion - 0.005", **deployment):
+def write(root, depth=3, aliases=None, gate="champion - 0.005", most=None, **deployment):
     found = {json.dumps(d, sort_keys=True): d for d in smallest.documents("deployment")}
     named = {f"{d['kind']}.{d['name']}": copy.deepcopy(d) for d in found.values()}
     named["pipeline.train"]["steps"]["train"]["command"] = TRAIN
-    named[MODEL] |= {"parameters": {"depth": depth}, "gates": {"auc": {"min": gate}}}
+    named[MODEL] |= {
+        "parameters": {"depth": depth},
+        "gates": {"auc": {"min": gate} if most is None else {"min": gate, "max": most}},
+    }
     named[MODEL] |= {"aliases": {"champion": "current"} if aliases is None else aliases}
     named[LIVE] |= {"model": "big@champion", **deployment}
     return write_project(root, named.values(), deploy_target="kubernetes")
@@ -170,6 +173,7 @@ def test_a_version_that_is_not_registered_is_refused_by_the_plan(root):
         plan(root)
     assert {d.code for d in caught.value.diagnostics} == {"unknown-version"}
     assert all(d.span for d in caught.value.diagnostics)
+    assert "model `big` has no version `0123456789ab`" in {d.message for d in caught.value.diagnostics}
 
 
 def test_an_alias_that_somebody_moves_is_drift_and_is_moved_back(root):
@@ -228,3 +232,26 @@ def test_no_failure_is_lost(root):
     write(root, depth=5)
     _, events, _ = apply(root)
     assert [str(e.address) for e in events if isinstance(e, Failed)] == [MODEL]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"aliases": {"champion": "current", "current": "current"}},
+         ("invalid-name", "`current` is no name for an alias: it is the version that the files describe", "model.big", "current")),
+        ({"gate": 0.9, "most": 0.8}, ("invalid-gate", "`min` is more than `max`: nothing passes this gate", "model.big", "gates")),
+        ({"version": "current"}, ("meaningless-field", "`version` says which version is served, and so does the alias `champion`", "deployment.live", "version")),
+        ({"version": "0123456789ab"}, ("meaningless-field", "`version` says which version is served, and so does the alias `champion`", "deployment.live", "version")),
+        ({"model": "big@"}, ("invalid-name", "`big@` is not a name", "deployment.live", "model")),
+    ],
+)  # fmt: skip
+def test_names_and_bounds_that_contradict_are_refused_at_their_field(tmp_path, said, found):
+    smallest.write_data(tmp_path)
+    write(tmp_path, **said)
+    with Session(tmp_path) as session, pytest.raises(Problems) as caught:
+        session.validate()
+    (one,) = (d for d in caught.value.diagnostics if d.severity is Severity.ERROR)
+    assert (one.code, one.message) == found[:2]
+    lines = (tmp_path / one.span.file).read_text().splitlines()
+    assert one.span.file.startswith(found[2])
+    assert found[3] in "".join(lines[max(one.span.line - 3, 0) : one.span.line])

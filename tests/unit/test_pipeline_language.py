@@ -241,7 +241,30 @@ EACH = {"grid": {"d": [1, 2]}}
         ({"b": {"command": "x", "parameters": {"p": {"type": "int64", "value": 0, "min": 1}}}}, ("invalid-parameter", "`p`: `0` is less than 1")),
         ({"a": A, "b": {"command": "x", "parameters": {"p": {"type": "string", "value": "${metrics.a.n}"}}}},
          ("invalid-parameter", "`p` is of type `string`, and a metric is a number")),
-        ({"b": {"command": "x", "after": ["b"]}}, ("unknown-step", "there is no other step `b`")),
+        ({"b": {"command": "x", "after": ["b"]}}, ("cycle", "step `b` needs itself, and no step can")),
+        ({"b": {"command": "x", "inputs": {"rows": "b.o"}, "outputs": {"o": "artifact"}}}, ("cycle", "step `b` needs itself, and no step can")),
+        ({"b": {**A, "when": "metrics.b.rows > 1"}}, ("cycle", "step `b` needs itself, and no step can")),
+        ({"b": {**A, "parameters": {"p": "${metrics.b.rows}"}}}, ("cycle", "step `b` needs itself, and no step can")),
+        ({"b": {"command": "x", "after": ["c"]}}, ("unknown-step", "there is no other step `c`")),
+        ({"b": {"command": "x", "retry_delay": "1s"}}, ("meaningless-field", "`retry_delay` means nothing without `retries`")),
+        ({"b": {"command": "x", "retries": 1, "retry_delay": "5m", "retry_max_delay": "10s"}},
+         ("invalid-step", "`retry_delay` (5m) is longer than `retry_max_delay` (10s), and would never count")),
+        ({"b": {"command": "x", "timeout": "5m", "idle_timeout": "1h"}}, ("invalid-step", "`idle_timeout` (1h) is longer than `timeout` (5m), and would never count")),
+        ({"b": {"command": " "}}, ("empty-value", "`command` is empty; expected something to run")),
+        ({"b": {"command": ["", "x"]}}, ("empty-value", "`command` is empty; expected something to run")),
+        ({"b": {"command": "x", "env": {"MLSPEC_PARAM_X": "1"}}}, ("invalid-name", "`MLSPEC_PARAM_X` is not a name for an environment variable of yours")),
+        ({"b": {"command": "x", "secrets": {"MLSPEC_INPUT_X": {"env": "X"}}}}, ("invalid-name", "`MLSPEC_INPUT_X` is not a name for an environment variable of yours")),
+        ({"b": {"command": "x", "parameters": {"p": {"type": "int64", "value": 0, "min": 3, "max": 1}}}}, ("invalid-parameter", "`min` is more than `max` (3 > 1)")),
+        ({"b": {"command": "x", "each": {"grid": {"d": {"range": [2, 10]}}}}}, ("invalid-fan-out", "`range` needs [first, last, step]")),
+        ({"b": {"command": "x", "each": {"grid": {"d": {"log": [2]}}}}}, ("invalid-fan-out", "`log` needs [first, last, count]")),
+        ({"b": {"command": "x", "each": {"random": {"d": {"integers": [2, 3, 4]}}, "count": 2}}}, ("invalid-fan-out", "`integers` needs [low, high]")),
+        ({"b": {"command": "x", "when": "parameters.x == 1"}}, ("unknown-parameter", "there is no parameter `x`")),
+        ({"b": {"command": "x", "when": "parameters['x'] == 1"}}, ("unknown-parameter", "there is no parameter `x`")),
+        ({"b": {"command": "x", "when": "x == 1"}}, ("unknown-name", "the condition has no `x`")),
+        ({"b": {"command": "x", "when": "1 + 1"}}, ("invalid-condition", "the condition cannot be read: it is `2`, neither true nor false")),
+        ({"b": {"command": "x", "when": "true and false"}}, ("invalid-condition", "the condition cannot be read: `and` is no operator of CEL")),
+        ({"b": {"command": "x", "when": "1 1"}}, ("invalid-condition", "the condition cannot be read: `1` is not expected there")),
+        ({"b": {"command": "x", "when": "1 <"}}, ("invalid-condition", "the condition cannot be read: it ends too early")),
         ({"b": {"command": "x", "retry_factor": 2}}, ("meaningless-field", "`retry_factor` means nothing without `retries`")),
         ({"a": A, "b": {"use": "fit", "inputs": {"rows": "a.o"}, "parameters": {"alpha": 1}}}, ("wrong-type", "`a.o` is of type `artifact`, not `metrics`")),
         ({"a": A, "b": {"use": "fit", "inputs": {"rows": "a.m", "x": "a.o"}, "parameters": {"alpha": 1}}}, ("invalid-use", "`step.fit` has no input `x`")),
@@ -254,6 +277,78 @@ EACH = {"grid": {"d": [1, 2]}}
 )  # fmt: skip
 def test_what_is_refused(tmp_path, steps, found):
     assert problems(tmp_path, pipeline(steps), LIBRARY) == [found]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"type": "float64", "default": 2.0, "min": 3, "max": 1}, ("invalid-parameter", "`min` is more than `max` (3 > 1)")),
+        ({"type": "string", "default": "x", "min": 3}, ("meaningless-field", "`min` means nothing for a parameter of type `string`")),
+        ({"type": "boolean", "default": True, "max": 3}, ("meaningless-field", "`max` means nothing for a parameter of type `boolean`")),
+        ({"type": "string", "default": "x", "choices": []}, ("invalid-parameter", "no value is one of no `choices`")),
+        ({"type": "string", "default": "x", "choices": ["x", 1]}, ("invalid-parameter", "a choice is of the type of its parameter: `1` is not a `string`")),
+        ({"type": "int64", "default": 1, "max": 2, "choices": [1, 3]}, ("invalid-parameter", "a choice that nobody has: `3` is more than 2")),
+    ],
+)  # fmt: skip
+def test_bounds_that_judge_nothing_are_refused_of_pipelines_and_steps(tmp_path, said, found):
+    used = {"kind": "step", "name": "s", "command": "x", "parameters": {"p": said}}
+    assert problems(tmp_path, pipeline({"a": {"command": "x"}}, parameters={"p": said}), used) == [found, found]
+
+
+def test_a_step_that_is_used_is_refused_where_it_is_written(tmp_path):
+    used = {"kind": "step", "name": "s", "command": "x", "env": {"MLSPEC_A": "1"}, "timeout": "1h"}
+    refused = ("invalid-name", "`MLSPEC_A` is not a name for an environment variable of yours")
+    assert problems(tmp_path, pipeline({"a": {"use": "s"}}), used) == [refused]
+    longer = {"kind": "step", "name": "s", "command": "x", "timeout": "1h"}
+    found = problems(tmp_path, pipeline({"a": {"use": "s", "idle_timeout": "2h"}}), longer)
+    assert found == [("invalid-step", "`idle_timeout` (2h) is longer than `timeout` (1h), and would never count")]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "parameters.mode == 'parameters.mod and x'", "parameters.mode in ['a', \"b\"] || metrics.a.m > 1.0", "parameters['mode'].startswith('a')",
+        "[1, 2].exists(x, x > 1) && has(parameters.mode)", "true", "{'parameters': 1}.parameters == 1",
+    ],
+)  # fmt: skip
+def test_conditions_that_are_sound(tmp_path, when):
+    mode = {"mode": {"type": "string", "default": "a"}}
+    assert step(tmp_path, {"command": "x", "when": when}, parameters=mode).when == when
+
+
+@pytest.mark.parametrize(
+    ("when", "help_"),
+    [
+        ("parameters.mod == 'fast'", "did you mean `mode`?"),
+        ("mode == 'fast'", "write `parameters.mode`"),
+        ("parameters.mode == 'a' and true", "write `&&`"),
+        ("parameters.mode == 'a' or true", "write `||`"),
+        ("not has(parameters.mode)", "write `!`"),
+        ("parameters.mode = 'a'", "write `==`"),
+    ],
+)
+def test_what_a_condition_should_say(tmp_path, when, help_):
+    said = pipeline({"b": {"command": "x", "when": when}}, parameters={"mode": {"type": "string", "default": "a"}})
+    with Session(write_project(tmp_path, [said])) as session, pytest.raises(Problems) as caught:
+        session.validate()
+    assert [d.help for d in caught.value.diagnostics] == [help_]
+
+
+@pytest.mark.parametrize(
+    ("command", "help_"),
+    [
+        ('echo "${HOME}"', "write `$HOME` for a variable of the shell, or `$${HOME}` for the text itself"),
+        ("echo ${params.n}", "did you mean `${parameters.n}`?"),
+        ("echo ${HOME:-x}", "`$${HOME:-x}` is the text itself; `${vars.name}`, `${env.NAME}` and `${environment}` are what there is"),
+    ],
+)  # fmt: skip
+def test_what_a_command_should_say(tmp_path, command, help_):
+    with (
+        Session(write_project(tmp_path, [pipeline({"b": {"command": command}})])) as s,
+        pytest.raises(Problems) as caught,
+    ):
+        s.validate()
+    assert [d.help for d in caught.value.diagnostics] == [help_]
 
 
 BIG = 10**400

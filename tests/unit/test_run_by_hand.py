@@ -105,6 +105,7 @@ def test_a_run_that_failed_goes_on(project: Path, mlspec):
     [
         (("run", "pipeline.score", "--param", "share=2"), "`share`: `2` is more than 1"),
         (("run", "pipeline.score", "--param", "shore=2"), "did you mean `share`?"),
+        (("run", "score"), "there is no `score`\nhelp: did you mean `pipeline.score`?"),
         (("run", "list", "score", "x"), "`x` is one word too many"),
         (("run", "logs"), "`logs` of which run?"),
         (("run", "show", "latest", "--follow"), "`--follow` means nothing here"),
@@ -135,7 +136,8 @@ def test_a_run_that_is_interrupted_leaves_no_process(tmp_path: Path, mlspec, num
         assert time.monotonic() < end
         time.sleep(0.05)
     runner.send_signal(number)
-    runner.communicate(timeout=60)
+    _, said = runner.communicate(timeout=60)
+    assert "\ninterrupted; what was finished is recorded\n`mlspec run resume latest` goes on with it\n" in said.decode()
     assert runner.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
     size = (tmp_path / "beats").stat().st_size
     time.sleep(0.4)

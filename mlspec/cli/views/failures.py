@@ -15,9 +15,10 @@ def problems(found: Sequence[Diagnostic], root: Path | None, no_color: bool) -> 
     screen.show(as_text(found, Sources(root), screen.look))
 
 
-def interrupted(no_color: bool) -> None:  # noqa: FBT001 - as the option is
-    """Somebody pressed Ctrl-C."""
-    progress(no_color).show("\ninterrupted; what was finished is recorded")
+def interrupted(error: BaseException, no_color: bool) -> None:  # noqa: FBT001 - as the option is
+    """Somebody pressed Ctrl-C; notes of the error say how to go on."""
+    said = ["interrupted; what was finished is recorded", *getattr(error, "__notes__", ())]
+    progress(no_color).show("\n" + "\n".join(said))
 
 
 def internal(error: BaseException, *, verbose: bool, no_color: bool) -> None:

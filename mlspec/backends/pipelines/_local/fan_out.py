@@ -57,7 +57,10 @@ def gather(scatter: Scatter, bench: Bench) -> Result:
     if scatter.each.best:
         item = _best(scatter, bench)
         outputs = _linked(good[item].outputs, bench.folder.step(scatter.step.name))
-        bench.tools.say(f"{scatter.step.name}: item {item} is the best, {_told(scatter, item)}")
+        how = "highest" if scatter.each.mode is Mode.MAX else "lowest"
+        bench.tools.say(
+            f"{scatter.step.name}: keeps item {item}, the {how} `{scatter.each.best}`: {_told(scatter, item)}"
+        )
         return Result(status, outputs=outputs)
     folder = bench.folder.step(scatter.step.name)
     return Result(status, outputs=Outputs(_collected(scatter, good, folder)))
