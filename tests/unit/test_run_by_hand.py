@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import REPOSITORY
@@ -118,6 +119,24 @@ def test_what_is_refused(project: Path, mlspec, words, said):
     if words[1] == "logs" and len(words) > 2:
         mlspec(project, "run", "pipeline.score")
     assert said in mlspec(project, *words, code=1).err
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"command": "echo no > $MLSPEC_OUTPUT_M", "outputs": {"m": "metrics"}},
+        {"command": "true", "when": "metrics.a.other > 1"},
+        {"command": "true", "parameters": {"n": {"type": "int64", "value": "${metrics.a.x}"}}},
+    ],
+)
+def test_what_is_said_of_a_step_that_failed_has_no_empty_help(tmp_path: Path, mlspec, more: dict[str, Any]):
+    measured = {"command": "echo '{\"x\": 1.5}' > $MLSPEC_OUTPUT_M", "outputs": {"m": "metrics"}}
+    steps = {"a": measured, "b": more}
+    write_project(tmp_path, [{"kind": "pipeline", "name": "p", "steps": steps}])
+    mlspec(tmp_path, "apply", "--auto-approve")
+    said = mlspec(tmp_path, "run", "pipeline.p", code=1).err
+    assert re.search(r"^help: \S", said, re.MULTILINE)
+    assert "the run is in " in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -224,7 +224,7 @@ class Execution:
         assert first is not None  # noqa: S101 - what failed has its error
         others = "".join(f"\nstep `{name}` failed too: {self.results[name].error}" for name in failed[1:])
         where = f"\nthe run is in {shown(self.bench.folder.path, self.bench.place)}"
-        return BackendError(str(first), f"{first.help}{others}{where}", first.code)
+        return BackendError(str(first), f"{first.help}{others}{where}".lstrip("\n"), first.code)
 
     def _step_run(self, name: str) -> StepRun:
         result = self.results[name]
