@@ -249,7 +249,7 @@ def test_a_condition_decides_and_what_depends_on_it_follows(project: Project, me
 @pytest.mark.parametrize(
     ("when", "why"),
     [
-        ("metrics.m.auc >", "Syntax error"),
+        ("metrics.m.auc >", "it ends too early"),
         ("metrics.m.f1 > 1", "there is no 'f1'; there is `metrics.m.auc`"),
         ("metrics.m.auc", "it is `0.8`, neither true nor false"),
         ("parameters.x > 'a'", "No such overload"),
