@@ -42,7 +42,7 @@ def on_airflow(tmp_path_factory):
     return running.on_airflow(CASES, tmp_path_factory.mktemp("airflow"))
 
 
-@pytest.mark.xdist_group("local")
+@pytest.mark.xdist_group("targets")
 @pytest.mark.parametrize("name", CASES)
 def test_the_local_runner_ends_as_it_should(name, on_local):
     if name not in on_local:
@@ -54,14 +54,14 @@ def test_there_are_enough_of_them():
     assert len(CASES) >= 15
 
 
-@pytest.mark.xdist_group("local")
+@pytest.mark.xdist_group("targets")
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if "argo" not in case.refused])
 def test_an_interpreter_of_argo_comes_to_the_same(name, on_local, on_argo):
     same(name, on_local, on_argo)
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("kubeflow")
+@pytest.mark.xdist_group("targets")
 @pytest.mark.parametrize("name", CASES)
 def test_kubeflow_comes_to_the_same(name, on_local, on_kubeflow, tmp_path):
     case = CASES[name]
@@ -73,7 +73,7 @@ def test_kubeflow_comes_to_the_same(name, on_local, on_kubeflow, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("airflow")
+@pytest.mark.xdist_group("targets")
 @pytest.mark.parametrize("name", CASES)
 def test_airflow_comes_to_the_same(name, on_local, on_airflow):
     assert "airflow" not in CASES[name].refused

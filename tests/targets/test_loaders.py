@@ -12,7 +12,7 @@ from mlspec.ir.workflow import CommandStep, OnError, Overlap, Workflow
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("kubeflow")
+@pytest.mark.xdist_group("targets")
 def test_kubeflow_reads_every_field(tmp_path):
     python = running.python_with("MLSPEC_KFP")
     workflows = {"full": FULL, "model": MODEL, "small": SMALL}
@@ -61,7 +61,7 @@ def loaded(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("airflow")
+@pytest.mark.xdist_group("targets")
 def test_airflow_makes_pods_of_it(loaded):
     dag = loaded["churn-train"]
     assert {task["class"] for task in dag["tasks"].values()} == {"KubernetesPodOperator"}
@@ -85,7 +85,7 @@ def test_airflow_makes_pods_of_it(loaded):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("airflow")
+@pytest.mark.xdist_group("targets")
 def test_airflow_starts_it_when_it_should(loaded):
     dag = loaded["churn-train"]
     assert (dag["schedule"], dag["catchup"], dag["active"]) == ("CronDataIntervalTimetable", False, 1)
