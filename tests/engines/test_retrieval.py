@@ -231,9 +231,7 @@ def test_what_the_spine_lacks_is_said(root):
 def test_files_are_named_when_they_are_wrong(root, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("customer,event_time\n1,2024-01-01T00:00:00Z\nx,2024-01-01T00:00:00Z\n")
-    with pytest.raises(
-        mlspec.BackendError, match=r"column `customer` of `rows.csv` holds `x`.*line 3 of `rows.csv`"
-    ):
+    with pytest.raises(mlspec.BackendError, match=r"column `customer` of `rows.csv` holds `x`.*line 3 of `rows.csv`"):
         mlspec.get_features(root, "spending", path)
     path.write_text("customer,event_time\n1,2024-01-01T00:00:00\n")
     with pytest.raises(mlspec.BackendError, match="no `timestamptz`"):
