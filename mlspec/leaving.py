@@ -25,8 +25,6 @@ def _left(plan: Plan, state: State, targets: Mapping[str, Target]) -> Iterator[D
         record = state.get(change.address)
         if record is None or change.action is Action.FORGET or not made_elsewhere(record, targets.get(record.form)):
             continue
-        if "model" in record.outputs and record.form == "workflow":
-            continue
         if "files" not in record.outputs and record.backend not in _NOTHING_LEFT:
             now = targets[record.form].name
             message = f"`{record.address}` was made by `{record.backend}`, and the environment has chosen `{now}`, which cannot end it"

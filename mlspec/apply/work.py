@@ -66,10 +66,10 @@ def make(
     resource: Resource, bench: Bench, say: Say, *, anew: bool = False, before: Record | None = None
 ) -> tuple[Record, tuple[str, ...]]:
     """Bring a resource about, `before` as it was; the record of it, and notes for people. Raises BackendError."""
-    own = before if before is None or not made_elsewhere(before, bench.targets.get(before.form)) else None
-    backend, outcome = _made(resource, bench, say, anew=anew, before=own)
+    backend, outcome = _made(resource, bench, say, anew=anew, before=before)
     body, target = resource.body, bench.targets.get(resource.form)
-    outputs = dict(outcome.outputs) | ({OPTIONS: target.options} if target and "model" not in outcome.outputs else {})
+    model = isinstance(body, Workflow) and body.run_on_apply
+    outputs = dict(outcome.outputs) | ({OPTIONS: target.options} if target and not model else {})
     if before is not None and made_otherwise(before, target):
         bench.clear(before, outputs.get("files", ()))
     record = Record(
@@ -233,7 +233,7 @@ def told(result: CheckResult) -> str:
 
 def unmake(record: Record, bench: Bench) -> None:
     """Take away what a record describes. Raises BackendError."""
-    if made_elsewhere(record, bench.targets.get(record.form)) and "model" not in record.outputs:
+    if made_elsewhere(record, bench.targets.get(record.form)):
         bench.clear(record, ())
         return
     match record.form:

@@ -99,3 +99,36 @@ def test_what_runs_is_not_left_behind(tmp_path):
         plan(tmp_path)
     assert [d.code for d in caught.value.diagnostics] == ["other-target"]
     assert "`mlspec destroy --select deployment.live`" in caught.value.diagnostics[0].help
+
+
+def test_a_deployment_is_written_anew_for_other_options(tmp_path):
+    smallest.write_data(tmp_path)
+    target = {"type": "kubernetes", "namespace": "one"}
+    smallest.write_blocks(tmp_path, smallest.documents("deployment"), deploy_target=target)
+    assert apply(tmp_path)[2].ok
+    smallest.write_blocks(tmp_path, smallest.documents("deployment"), deploy_target={**target, "namespace": "two"})
+    (change,) = plan(tmp_path).changes
+    assert (str(change.address), change.reason, [c.value for c in change.consequences]) == (
+        "deployment.live",
+        "target_changed",
+        ["redeploy"],
+    )
+    assert apply(tmp_path)[2].ok
+    texts = [(tmp_path / p).read_text() for p in rendered(tmp_path) if "kustomization" not in p]
+    assert any("namespace: two" in t for t in texts)
+    assert not any("namespace: one" in t for t in texts)
+    assert actions(plan(tmp_path)) == []
+
+
+def test_a_model_is_the_registrys_wherever_it_was_trained(tmp_path):
+    """Another pipeline target trains nothing again, and does not hide that a version is lost."""
+    documents = [*smallest.documents("model")]
+    smallest.write_data(tmp_path)
+    smallest.write_blocks(tmp_path, documents)
+    assert apply(tmp_path)[2].ok
+    smallest.write_blocks(tmp_path, documents, pipeline_target=TARGETS["argo"])
+    assert "model.big" not in {a for a, _ in actions(plan(tmp_path))}
+    with Session(tmp_path) as session:
+        session.backends.registry.remove("big")
+    with Session(tmp_path) as session:
+        assert "model.big" in {str(d.address) for d in session.drift().drift}
