@@ -186,7 +186,7 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
         looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
         made_by = targets(self.backends)
         plan = make_plan(compiled.desired, state, looked or Reality(), replace(wish, targets=made_by))
-        refuse_left_behind(plan, state, made_by)
+        refuse_left_behind(plan, state, made_by, self.backends)
         plan = replace(plan, notes=(*plan.notes, *compiled.ignored))
         if not allow_breaking:
             refuse_breaking(plan)

@@ -385,6 +385,10 @@ class DeployTarget(Backend):
         """What of it is not as it was left; nothing exactly when `observe` says that it is."""
         return () if self.observe(outputs) else (Difference("edited", str(outputs.get("path", ""))),)
 
+    def out_of_reach(self, outputs: Mapping[str, Any]) -> str:
+        """What of an earlier apply goes on where this target, with its options of now, would not look for it; empty for nothing."""
+        return ""
+
     @abstractmethod
     def destroy(self, outputs: Mapping[str, Any]) -> None:
         """Take it away; gone already is done."""

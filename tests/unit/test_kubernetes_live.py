@@ -260,3 +260,12 @@ def test_a_cluster_that_does_not_answer_fails_the_plan_and_no_more(tmp_path):
     project(tmp_path, 1)
     assert plan(tmp_path).changes, "nothing is recorded, so that nobody is asked"
     assert [f.code for f in applied(tmp_path)[2].failed] == ["cluster-unreachable"]
+
+
+def test_what_was_applied_is_not_out_of_sight_with_other_options(target):
+    outputs = apply(target, SERVICE).outputs
+    root, config = target.place.root, target.settings.kubeconfig
+    assert target.out_of_reach(outputs) == ""
+    assert make(root, config, wait=7.0).out_of_reach(outputs) == "", "it is where it was"
+    assert "namespace ml of" in make(root, config, namespace="other").out_of_reach(outputs)
+    assert "namespace ml of" in make(root, config, mode="render").out_of_reach(outputs)

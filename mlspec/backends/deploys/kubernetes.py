@@ -145,11 +145,20 @@ class Kubernetes(DeployTarget):
         wanted = list(objects.by_file().values())
         live = self._live()
         notes = live.bring(wanted, objects.kinds, self._settled)
-        where = f"{self.settings.namespace} of {live.api.access.context}"
+        where = self._where(live)
         return Outcome(
             {"objects": wanted, "where": where, "name": service.name, "version": service.version},
             (f"in namespace {where}", *notes),
         )
+
+    def _where(self, live: Live) -> str:
+        return f"{self.settings.namespace} of {live.api.access.context}"
+
+    def out_of_reach(self, outputs: Mapping[str, Any]) -> str:
+        """What was applied to a cluster, when another one is meant now, another namespace, or none."""
+        if "objects" not in outputs or (self._applies and outputs["where"] == self._where(self._live())):
+            return ""
+        return f"what it applied to namespace {outputs['where']}"
 
     def _live(self) -> Live:
         settings = self.settings
