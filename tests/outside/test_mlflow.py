@@ -139,6 +139,7 @@ dev.register(made("theirs", ONE, 0.1), files("one")); dev.adopt("theirs"); dev.r
 assert numbers("theirs") == [] and client.get_registered_model("theirs")
 dev.remove("b")
 assert not [m for m in client.search_registered_models() if m.name == "b"]
+print("all of it holds")
 """
 
 
@@ -161,7 +162,7 @@ def test_it_keeps_what_every_registry_promises(tmp_path):
 
 
 def test_what_belongs_to_others_is_neither_mixed_up_nor_taken_away(tmp_path):
-    python(tmp_path, "-c", OTHERS, str(tmp_path))
+    assert python(tmp_path, "-c", OTHERS, str(tmp_path)).endswith("all of it holds\n")
 
 
 def test_a_project_trains_into_it_and_its_aliases_are_mlflows_own(tmp_path):

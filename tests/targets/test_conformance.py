@@ -19,6 +19,12 @@ def lacking(name: str, kind, tmp_path) -> set[str]:
     return {str(need) for need, _ in needs(CASES[name].workflow(name, tmp_path)) if need not in kind.capabilities}
 
 
+def ended(name: str, found):
+    """How a case came to its end, which must be as it should: what each step saw, and how often it ran."""
+    assert found[name].ok is CASES[name].ends_well
+    return found[name].steps
+
+
 @pytest.fixture(scope="module")
 def on_local(tmp_path_factory):
     root = tmp_path_factory.mktemp("local")
@@ -57,7 +63,7 @@ def test_there_are_enough_of_them():
 @pytest.mark.xdist_group("targets")
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if "argo" not in case.refused])
 def test_an_interpreter_of_argo_comes_to_the_same(name, on_local, on_argo):
-    same(name, on_local, on_argo)
+    assert ended(name, on_argo) == ended(name, on_local)
 
 
 @pytest.mark.slow
@@ -69,7 +75,7 @@ def test_kubeflow_comes_to_the_same(name, on_local, on_kubeflow, tmp_path):
         target = Kubeflow(Kubeflow.Settings(image="i"), make_place(tmp_path))
         assert lacking(name, Kubeflow, tmp_path) or list(target.refused(case.workflow(name, tmp_path)))
         return
-    same(name, on_local, on_kubeflow)
+    assert ended(name, on_kubeflow) == ended(name, on_local)
 
 
 @pytest.mark.slow
@@ -78,9 +84,4 @@ def test_kubeflow_comes_to_the_same(name, on_local, on_kubeflow, tmp_path):
 def test_airflow_comes_to_the_same(name, on_local, on_airflow):
     assert "airflow" not in CASES[name].refused
     assert not lacking(name, Airflow, running.HERE)
-    same(name, on_local, on_airflow)
-
-
-def same(name, on_local, found):
-    assert found[name].ok is CASES[name].ends_well
-    assert found[name].steps == on_local[name].steps
+    assert ended(name, on_airflow) == ended(name, on_local)
