@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mlspec import __version__, models, show
+from mlspec import show
 from mlspec.against import Against
 from mlspec.agreeing import Agreeing, read_saved
 from mlspec.apply.artifacts import all_rendered
@@ -34,6 +34,7 @@ from mlspec.ir.relation import Relation
 from mlspec.judge import judged, refuse_retraining, refuse_unapproved
 from mlspec.leaving import refuse_left_behind
 from mlspec.ledger.claim import ALL
+from mlspec.modelling import Modelling
 from mlspec.plan.approval import counted
 from mlspec.plan.bound import refuse_stale, reparented, touched_by
 from mlspec.plan.change import Plan
@@ -74,7 +75,7 @@ _PATIENCE = 60.0
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
-class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Against):
+class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agreeing, Against):
     """A project in one environment. Problems are raised as `Problems`, those of a backend as `BackendError`."""
 
     def __init__(self, start: Path, environment: str | None = None, variables: Mapping[str, Any] | None = None, *,
@@ -288,47 +289,6 @@ class Session(Running, Drifting, Promoting, Restoring, Questions, Agreeing, Agai
         found = show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
         certificate = self._certified(wanted) if wanted.kind == "dataset" and state.get(wanted) else None
         return found | ({"certificate": show.in_short(certificate)} if certificate else {})
-
-    def models(self) -> list[dict[str, Any]]:
-        """Every model, with its aliases and who serves it."""
-        state = self.recorded()[0]
-        described = {a.name for a in self.compiled.desired.resources if a.kind == "model"}
-        recorded = {a.name for a in state.records if a.kind == "model"}
-        return models.listing(described | recorded, state, self.backends.registry)
-
-    def model_versions(self, model: str) -> list[dict[str, Any]]:
-        """The versions of a model, the newest last. Raises Problems for a name that nobody knows."""
-        state = self.recorded()[0]
-        return models.versions(self._address(f"model.{model}", state).name, state, self.backends.registry)
-
-    def model_version(self, model: str, version: str) -> dict[str, Any]:
-        """One version in full, by digest or alias."""
-        state = self.recorded()[0]
-        return models.whole(self._address(f"model.{model}", state).name, version, state, self.backends.registry)
-
-    def model_history(self, model: str) -> list[dict[str, Any]]:
-        """What was applied of a model and what its aliases meant, run by run."""
-        return models.history(self._address(f"model.{model}", self.recorded()[0]).name, self.history())
-
-    @staticmethod
-    def image(what: str, folder: Path, base: str, package: str | None) -> tuple[str, ...]:
-        """Write the Dockerfile of a server or of steps; the paths of what was written."""
-        from mlspec.imaging import write_image  # noqa: PLC0415 - start-up time
-
-        extras = "[serve,s3]" if what == "server" else "[s3]"
-        return write_image(what, folder, base, package or f"mlspec{extras}=={__version__}")
-
-    def model_image(self, model: str, version: str, folder: Path) -> tuple[tuple[str, ...], str]:
-        """Write the files of a model version with a Dockerfile; the paths, and a name for the image."""
-        from mlspec.imaging import write_model_image  # noqa: PLC0415 - start-up time
-
-        found = self.model_version(model, version)
-        chosen = self.backends.registry.get(model, str(found["version"]))
-        if chosen is None:
-            raise problem(
-                "unknown-version", f"the files of version {version} of model `{model}` are not whole any more"
-            )
-        return write_model_image(chosen, folder), f"{model.replace('_', '-')}:{chosen.version}"
 
     def lineage(self, what: str, *, downstream: bool = False, columns: bool = True) -> tuple[Edge, ...]:
         """The edges that lead to a resource or a column of it, or away from it, nearest first."""
