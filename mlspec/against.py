@@ -1,17 +1,14 @@
 """Two revisions of the files compared, without a state: what the files say now against what they said in a revision of git."""
 
-import subprocess
-import tarfile
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlspec.base.diag import Problems, problem
+from mlspec.base.value import replace
 from mlspec.choosing import selection
 from mlspec.compile.project import Compiled
 from mlspec.ir.desired import DesiredState
@@ -22,6 +19,9 @@ from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Plan
 from mlspec.plan.diff import Reality, Wish, make_plan
 from mlspec.state.model import Record, State
+
+if TYPE_CHECKING:  # start-up time
+    import subprocess
 
 _PRIVATE = ".mlspec"
 _SPECS = frozenset({".yaml", ".yml", ".sql", ".j2"})
@@ -34,6 +34,9 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
 
     Files that git does not keep, such as data, are there as they are now: what they hold is no difference.
     """
+    import tarfile  # noqa: PLC0415 - start-up time
+    import tempfile  # noqa: PLC0415 - start-up time
+
     top = _git(root, "rev-parse", "--show-toplevel").strip()
     commit = _commit(root, revision)
     inside = root.resolve().relative_to(Path(top).resolve()).as_posix()
@@ -121,7 +124,9 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def _run(root: Path, arguments: Sequence[str]) -> "subprocess.CompletedProcess[bytes]":
+    import subprocess  # noqa: PLC0415 - start-up time
+
     try:
         return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)  # noqa: S603, S607 - git is found where the user has it
     except FileNotFoundError:

@@ -1,14 +1,12 @@
 """The verbs by which people agree: approve a saved plan, and say who owns which file."""
 
-import getpass
 import os
-import subprocess
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlspec.base.diag import known_names, problem
+from mlspec.base.value import dataclass, replace
 from mlspec.compile.project import Compiled
 from mlspec.judge import teams_of
 from mlspec.ownership import owned_files
@@ -91,6 +89,9 @@ def who_am_i(root: Path) -> tuple[str, str]:
     """Who is at work, and how that is known: `MLSPEC_USER`, else the e-mail address that git has, else the user of the machine."""
     if name := os.environ.get("MLSPEC_USER"):
         return name, "environment"
+    import getpass  # noqa: PLC0415 - start-up time
+    import subprocess  # noqa: PLC0415 - start-up time
+
     try:
         command = ["git", "-C", str(root), "config", "user.email"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - fixed words

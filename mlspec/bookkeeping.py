@@ -1,9 +1,7 @@
 """The verbs about what is recorded: look at it, correct it, break a claim, read what was done."""
 
-import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from mlspec import __version__, show
 from mlspec.backends.chosen import Backends
 from mlspec.base.address import Address
 from mlspec.base.diag import known_names, problem
+from mlspec.base.value import replace
 from mlspec.ir.codec import encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.ledger.claim import ALL, Claim
@@ -215,6 +214,8 @@ def revision(root: Path) -> str:
 
 def _git(root: Path, *words: str) -> str:
     """What git says in a folder; nothing where there is no git, or nothing that it keeps."""
+    import subprocess  # noqa: PLC0415 - start-up time
+
     command = ["git", "-C", str(root), "--no-optional-locks", *words]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_PATIENCE, check=False)  # noqa: S603 - no shell

@@ -3,7 +3,6 @@
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mlspec.backends.runs import RunRecord
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import known_names, problem
+from mlspec.base.value import replace
 from mlspec.documents.scalars import plain
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, CommandStep, DatasetStep, Step, Workflow

@@ -1,10 +1,10 @@
 """The verbs about what is really there: drift, and letting the state learn of it."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass
 from mlspec.bookkeeping import Bookkeeping, steps_between
 from mlspec.compile.project import Compiled
 from mlspec.ir.desired import DesiredState

@@ -2,12 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends.found import Unused
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.diag import Problems, problem
+from mlspec.base.value import dataclass
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
 from mlspec.ledger.claim import ALL

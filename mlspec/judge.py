@@ -1,12 +1,12 @@
 """A plan judged: what is protected, which policies it meets, who must agree."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mlspec.backends.chosen import Backends
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
+from mlspec.base.value import replace
 from mlspec.compile.project import Compiled
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.workflow import Workflow

@@ -4,7 +4,6 @@ import datetime as dt
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.apply.events import Done, Event, Progress, Started
@@ -13,6 +12,7 @@ from mlspec.backends.port import CheckResult, StepRun
 from mlspec.base.address import Address
 from mlspec.base.dag import downstream, upstream
 from mlspec.base.diag import known_names, problem
+from mlspec.base.value import dataclass, field
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
 from mlspec.ir.check import Check

@@ -1,9 +1,9 @@
 """A plan with all that it takes to apply it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.approval import Approval
 from mlspec.plan.change import Plan

@@ -2,10 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, problem
+from mlspec.base.value import dataclass, replace
 from mlspec.environments import Environments
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Keep, Relation

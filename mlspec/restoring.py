@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from mlspec.apply.work import outdated
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, problem
+from mlspec.base.value import dataclass, replace
 from mlspec.choosing import selection
 from mlspec.compile.project import Compiled
 from mlspec.environments import Environments

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from mlspec.backends.chosen import Backends
 from mlspec.base.address import Address
 from mlspec.base.diag import did_you_mean, known_names, problem
 from mlspec.base.registry import Registry
+from mlspec.base.value import replace
 from mlspec.bookkeeping import addresses
 from mlspec.choosing import needs_state, refactoring, selection
 from mlspec.compile.again import compile_again

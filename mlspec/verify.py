@@ -1,9 +1,9 @@
 """Whether a dataset could be made again now, as its certificate says it was made: what differs, one by one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlspec.base.value import dataclass
 from mlspec.ir.certificate import Claims
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Span
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.compile.gathered import PORTS, Gathered
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PRIVATE

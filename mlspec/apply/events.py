@@ -1,9 +1,8 @@
 """What happens during an apply, one value an event."""
 
-from dataclasses import dataclass
-
 from mlspec.base.address import Address
 from mlspec.base.diag import Span
+from mlspec.base.value import dataclass
 from mlspec.plan.change import Action
 
 

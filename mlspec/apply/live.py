@@ -1,10 +1,10 @@
 """What a live deployment reads: the columns of feature views behind the features of the version that it serves."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlspec.backends.port import ModelVersion
+from mlspec.base.value import replace
 from mlspec.ir.service import Service
 from mlspec.plan.compatible import READS, same_version
 from mlspec.state.model import Record

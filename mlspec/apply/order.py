@@ -1,8 +1,7 @@
 """The steps of a plan as an apply makes them: what is made at each, and which others it waits for."""
 
-from dataclasses import dataclass, replace
-
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, replace
 from mlspec.plan.change import Action, Change, Plan
 from mlspec.plan.moves import GONE
 from mlspec.plan.steps import CONTRACT

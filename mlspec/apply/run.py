@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
 
 from mlspec.apply.events import Done, Event, Failed, Progress, Skipped, Started, Waiting
 from mlspec.apply.order import Doing, doings
@@ -14,6 +13,7 @@ from mlspec.apply.work import Bench, adopt, expand, make, unmake
 from mlspec.backends.error import Awaited
 from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.codec import encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.resource import Resource

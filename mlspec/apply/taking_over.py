@@ -1,11 +1,11 @@
 """Changes that make nothing: what was moved gets its new name, what exists is taken over."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from mlspec.apply.work import Bench, adopt, unmake
 from mlspec.backends.port import BackendError, ModelRegistry, ModelVersion
 from mlspec.base.address import Address
+from mlspec.base.value import replace
 from mlspec.ir.alias import Alias
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource, physical_name

@@ -1,7 +1,6 @@
 """One change carried out by the backend that its body belongs to; the answer is what goes into the state."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from mlspec.backends.port import (
 )
 from mlspec.base.address import Address
 from mlspec.base.diag import Span
+from mlspec.base.value import dataclass
 from mlspec.ir.alias import Alias
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check

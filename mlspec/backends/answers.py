@@ -1,7 +1,8 @@
 """What an engine answers: rows, and expectations as they were measured."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The backends that an environment has chosen, each made when it is first used."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -8,6 +7,7 @@ from mlspec.backends.port import Backend, DeployTarget, ModelRegistry, PipelineT
 from mlspec.backends.state_store import StateStore
 from mlspec.base.diag import Diagnostic, Problems, Span, known_names
 from mlspec.base.registry import Registry, UnknownName
+from mlspec.base.value import dataclass
 
 ENGINES = Registry("mlspec.backends.engines", SqlEngine)
 PIPELINES = Registry("mlspec.backends.pipelines", PipelineTarget)
@@ -18,7 +18,7 @@ STORES = Registry("mlspec.backends.stores", StateStore)
 B = TypeVar("B", bound=Backend)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Choice:
     """A backend by name, its options, and where in the project each stands (`type` for the name)."""
 

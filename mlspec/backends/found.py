@@ -1,7 +1,8 @@
 """What was found of the things that a backend made, without changing anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from mlspec.base.value import dataclass, field
 
 
 @dataclass(frozen=True)

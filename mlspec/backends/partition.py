@@ -1,7 +1,8 @@
 """A part of a table as an engine tells of it, and which parts it is asked to build."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +17,7 @@ from mlspec.backends.runs import StepRun as StepRun  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Size as Size  # noqa: PLC0414 - as above
 from mlspec.backends.taking import Taking
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation

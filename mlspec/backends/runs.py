@@ -1,8 +1,9 @@
 """What a pipeline target remembers of its runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from mlspec.base.value import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The port of state stores: texts by name, each replaced by who knows what was there, and a journal."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 from mlspec.backends.port import Backend, BackendError
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The name of one thing: `kind.name`, or `kind.name/part` for a part of it."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from mlspec.base.value import dataclass
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)(?:/([a-z][a-z0-9_]*))?")
 

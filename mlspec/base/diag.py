@@ -1,9 +1,9 @@
 """A problem is a value: what is wrong, where, why, and what to do; collected through a phase, raised once at its end."""
 
-import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from mlspec.base.value import dataclass, field
 
 SHOWN = 8
 """How many of the known names a help lists."""
@@ -111,7 +111,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     folded = {c.casefold().replace("_", "").replace("-", ""): c for c in candidates}
     same = folded.get(name.casefold().replace("_", "").replace("-", ""))
     near = [c for c in candidates if abs(len(c) - len(name)) <= _LENGTHS_APART]
-    close = [same] if same else difflib.get_close_matches(name, near, n=1, cutoff=0.7)
+    if same:
+        return f"did you mean `{same}`?"
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up time
+
+    close = get_close_matches(name, near, n=1, cutoff=0.7)
     return f"did you mean `{close[0]}`?" if close else ""
 
 

@@ -1,18 +1,22 @@
 """Digests of values: equal meaning gives an equal digest on every machine."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
+
+try:
+    from _blake2 import blake2b  # hashlib has the same one, and loads all of OpenSSL beside it
+except ImportError:
+    from hashlib import blake2b
 
 
 def digest(*values: object) -> str:
     """A hex digest (32 digits, BLAKE2b) of JSON values; mappings in any key order are equal, sequences are not."""
-    return hashlib.blake2b(_TEXT.encode(values).encode(), digest_size=16).hexdigest()
+    return blake2b(_TEXT.encode(values).encode(), digest_size=16).hexdigest()
 
 
 def digest_bytes(chunks: Iterable[bytes]) -> str:
     """A hex digest (32 digits, BLAKE2b) of bytes that come in pieces."""
-    state = hashlib.blake2b(digest_size=16)
+    state = blake2b(digest_size=16)
     for chunk in chunks:
         state.update(chunk)
     return state.hexdigest()

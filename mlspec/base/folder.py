@@ -1,8 +1,6 @@
 """Folders as values: the digest of what one holds, a whole copy of it, and a file written in one step."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,8 +52,11 @@ def digest_path(path: Path) -> str:
     return digest_folder(path) if path.is_dir() else digest_file(path)
 
 
-def copy_path(source: Path, target: Path, place: Place = shutil.copyfile) -> None:
+def copy_path(source: Path, target: Path, place: Place | None = None) -> None:
     """Make `target` hold what `source` holds; links become files. `target` must not be there yet."""
+    from shutil import copyfile  # noqa: PLC0415 - start-up time
+
+    place = place or copyfile
     if not source.is_dir():
         place(str(source.resolve()), str(target))
         return
@@ -74,7 +75,9 @@ def link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        from shutil import copyfile  # noqa: PLC0415 - start-up time
+
+        copyfile(source, target)
 
 
 def sync_folder(folder: Path) -> None:
@@ -91,6 +94,8 @@ def sync_folder(folder: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace a file by a text in one step: a reader sees the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    import tempfile  # noqa: PLC0415 - start-up time
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:

@@ -1,11 +1,12 @@
 """Finds what people add by its file name: a kind, an engine, a target, a store; imports only what is named."""
 
 import importlib
-import inspect
-import pkgutil
-from dataclasses import dataclass
+import os
 from functools import cache
+from importlib.machinery import all_suffixes
 from typing import Any, Generic, TypeVar
+
+from mlspec.base.value import dataclass
 
 T = TypeVar("T")
 
@@ -52,7 +53,18 @@ class Registry(Generic[T]):
 @cache
 def _modules(package: str) -> tuple[str, ...]:
     path = importlib.import_module(package).__path__
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")))
+    try:  # as pkgutil does it, which brings `inspect` along
+        listed = [(folder, name) for folder in path for name in os.listdir(folder)]  # noqa: PTH208 - start-up time
+        found = {name.partition(".")[0] for folder, name in listed if _is_module(folder, name)}
+    except OSError:  # not in a folder: an archive, say
+        from pkgutil import iter_modules  # noqa: PLC0415 - start-up time
+
+        found = {m.name for m in iter_modules(path)}
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def _is_module(folder: str, name: str) -> bool:
+    return name.endswith(tuple(all_suffixes())) or os.path.isfile(f"{folder}/{name}/__init__.py")  # noqa: PTH113
 
 
 @cache
@@ -80,7 +92,10 @@ def _only_class(module_name: str, port: type) -> Any:
     found = [
         c
         for c in vars(module).values()
-        if inspect.isclass(c) and c.__module__ == module_name and issubclass(c, port) and not c.__name__.startswith("_")
+        if isinstance(c, type)
+        and c.__module__ == module_name
+        and issubclass(c, port)
+        and not c.__name__.startswith("_")
     ]
     if len(found) != 1:
         raise TypeError(f"{module_name} must hold exactly one {port.__name__}, it holds {len(found)}")

@@ -1,7 +1,6 @@
 """How arguments are read: the options of every verb, usage errors with a suggestion, values such as `30s`."""
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -16,12 +15,25 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 class Parser(argparse.ArgumentParser):
     """Exits with 1 for a usage error, and suggests what may have been meant."""
 
+    _width: int | None = None
+    """Columns for help; None for those of the terminal."""
+
     def __init__(
         self, *args: Any, fill: Callable[[argparse.ArgumentParser], None] | None = None, **options: Any
     ) -> None:
-        layout = argparse.RawDescriptionHelpFormatter
-        super().__init__(*args, **{"formatter_class": layout, "allow_abbrev": False, **options})
+        super().__init__(*args, **{"allow_abbrev": False, **options})
         self._fill = fill
+
+    def add_argument(self, *names: Any, **options: Any) -> Any:
+        """As everywhere, but for looking how wide the terminal is, which only help needs to know."""
+        self._width = 80
+        try:
+            return super().add_argument(*names, **options)
+        finally:
+            self._width = None
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(self.prog, width=self._width)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; a verb gets its own arguments only now, so that the others cost nothing."""
@@ -34,6 +46,8 @@ class Parser(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         choices = [str(c) for c in action.choices]
+        import difflib  # noqa: PLC0415 - start-up time
+
         close = difflib.get_close_matches(str(value), choices, n=1)
         known = ", ".join(choices)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {known}"

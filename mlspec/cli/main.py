@@ -78,7 +78,9 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     add_global_options(parser, 0)
-    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    verbs = parser.add_subparsers(
+        prog="mlspec", title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser
+    )
     for name, summary in VERBS.items():
         verbs.add_parser(name, help=summary, fill=partial(_fill, name))
     return parser

@@ -1,8 +1,6 @@
 """Opens the session that the global options ask for."""
 
 import argparse
-import logging
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +17,6 @@ def open_session(args: argparse.Namespace) -> "Session":
     """The session of the project. Raises Problems."""
     from mlspec.session import Session  # noqa: PLC0415 - start-up time: it brings pydantic, sqlglot and a YAML parser
 
-    if not args.verbose:
-        logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it thinks of dialects is not about the user's files
     without = {"cache": False} if args.no_cache else {}
     session = Session(Path(args.directory), args.environment, variables(args), **without)
     session.command = typed(sys.argv[1:])
@@ -35,7 +31,9 @@ def typed(words: Sequence[str]) -> str:
         secret = hide or word.startswith("--var=")
         shown.append((f"--var={name}=…" if word.startswith("--var=") else f"{name}=…") if secret and equals else word)
         hide = word == "--var"
-    return shlex.join(["mlspec", *shown])
+    from shlex import join  # noqa: PLC0415 - start-up time
+
+    return join(["mlspec", *shown])
 
 
 def variables(args: argparse.Namespace) -> dict[str, Any]:

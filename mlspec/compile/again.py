@@ -4,8 +4,7 @@ Nothing is kept of a run that found an error: then everything is compiled as if 
 one that it would have been. That the answer is always that of a compile that knows nothing is tested with random edits.
 """
 
-from dataclasses import replace
-
+from mlspec.base.value import replace
 from mlspec.compile.facts import Facts
 from mlspec.compile.kept import Texts, kept
 from mlspec.compile.project import Compiled

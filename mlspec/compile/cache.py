@@ -5,7 +5,6 @@ What cannot be read is not there; what cannot be written is not kept. A value is
 
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -126,7 +125,7 @@ def _whole(text: str) -> bytes:
 def made_by() -> str:
     """The digest of what decides what a compile makes of files: this program, its SQL library, Python."""
     home = Path(__file__).parents[1]
-    installed = home.is_relative_to(sysconfig.get_path("purelib"))
+    installed = not {"site-packages", "dist-packages"}.isdisjoint(home.parts)
     code = [] if installed else sorted(_code(str(home)))
     return digest(FORMAT, __version__, sys.version_info[:2], _library("sqlglot"), _library("duckdb"), code)
 

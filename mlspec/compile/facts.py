@@ -5,9 +5,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from mlspec.base.value import dataclass, field
 from mlspec.documents.project import Asked
 from mlspec.documents.watch import Signature
 

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
 from mlspec.base.registry import Registry
+from mlspec.base.value import dataclass
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
 from mlspec.compile.knobs import not_knobs
 from mlspec.documents.document import Document

@@ -1,10 +1,10 @@
 """The specs of one environment, gathered; what of the project everybody asks for is known without its document."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass
 from mlspec.documents.project import Files
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic and a YAML parser

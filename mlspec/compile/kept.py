@@ -3,13 +3,13 @@
 import errno
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
 from mlspec.base.digest import digest_bytes
+from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import Cache
 from mlspec.compile.facts import BODY, WORDS, Details, Facts
 from mlspec.compile.gathered import Gathered

@@ -1,8 +1,8 @@
 """Which column comes from which, through datasets and models to what is deployed."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from mlspec.base.value import dataclass
 from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation

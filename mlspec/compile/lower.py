@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, Report, Severity
+from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.gathered import Gathered
 from mlspec.compile.renames import Renames, problems, renames
 from mlspec.compile.resolve import Graph

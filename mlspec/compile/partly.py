@@ -1,7 +1,6 @@
 """Compiles what has changed of a project, takes over the rest, and keeps facts of both for the next run."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +8,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Report
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.facts import BODY, WORDS, Details, Doc, Facts, SpecFacts
 from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of

@@ -1,13 +1,13 @@
 """A project compiled for one environment: from its files to its desired state, problems and all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Report, Span
 from mlspec.base.registry import Registry
+from mlspec.base.value import dataclass, field
 from mlspec.compile.gathered import Gathered
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen

@@ -1,11 +1,11 @@
 """What the documents `moved`, `removed` and `import` say together: who is called otherwise now, what is let go, what is taken over."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, did_you_mean
+from mlspec.base.value import dataclass, field
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic and a YAML parser
     from mlspec.language.bind import Bound

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlspec.base.digest import digest
 from mlspec.base.registry import Registry
+from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import Cache, made_by
 from mlspec.compile.facts import Details, Facts
 from mlspec.compile.gathered import Gathered

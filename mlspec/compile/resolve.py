@@ -1,13 +1,13 @@
 """Names become addresses: which spec each reference and each table in SQL means, in an order parents first."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.dag import Cycle, downstream, in_order
 from mlspec.base.diag import Diagnostic, Note, Report, Span, known_names
+from mlspec.base.value import dataclass, field
 from mlspec.documents.document import Path
 from mlspec.ir.sql.problem import SqlProblem
 from mlspec.language.bind import Bound

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
+from mlspec.base.value import dataclass, replace
 from mlspec.compile.project import Compiled
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.relation import AsOf, Column, Keep, Lookup, Relation

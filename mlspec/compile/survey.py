@@ -1,9 +1,9 @@
 """What has changed since an earlier run: files, what patterns mean, environment variables, what sources read elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.compile.facts import Facts
 from mlspec.documents.project import PROJECT_FILE, Asked, Files, OutsideProject, yaml_files
 from mlspec.documents.watch import Watch

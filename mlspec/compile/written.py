@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Report
 from mlspec.base.digest import digest_bytes
+from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import made_by
 from mlspec.compile.facts import BODY, PARENTS, Details, Doc, Facts, Rows, SpecFacts, merged
 from mlspec.compile.lower import Lowering, Trail

@@ -1,13 +1,13 @@
 """A document: the plain data of one YAML document, and the place of every part of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from mlspec.base.diag import Span
+from mlspec.base.value import dataclass, field
 
 Path = tuple[str | int, ...]
 

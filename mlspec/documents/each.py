@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, Report
+from mlspec.base.value import replace
 from mlspec.documents.document import Document
 from mlspec.documents.overlay import overlay
 

@@ -1,12 +1,11 @@
 """Environments and variables laid over documents; every value keeps the place that it came from."""
 
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, Report, known_names
+from mlspec.base.value import dataclass, replace
 from mlspec.documents.document import Document, Origin, Path
 
 _REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
@@ -98,8 +97,10 @@ def _replace(text: str, document: Document, path: Path, values: Values, report: 
 
 def _meant(inside: str, path: Path) -> str:
     """What was meant by a reference that means nothing here, as far as its words tell."""
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up time
+
     head, _, rest = inside.partition(".")
-    if rest and (close := difflib.get_close_matches(head, _HEADS, n=1)):
+    if rest and (close := get_close_matches(head, _HEADS, n=1)):
         return f"did you mean `${{{close[0]}.{rest}}}`?"
     if path[:1] == ("steps",) or path[:1] in {("command",), ("env",)}:
         if _VARIABLE.fullmatch(inside):

@@ -3,7 +3,6 @@
 import io
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlspec.base.diag import Report, problem
 from mlspec.base.digest import digest
 from mlspec.base.folder import digest_file
+from mlspec.base.value import dataclass, field, replace
 from mlspec.documents.watch import Watch
 
 if TYPE_CHECKING:  # start-up time: at run time whoever reads documents has a YAML parser

@@ -3,13 +3,13 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from mlspec.base.diag import Diagnostic, Note, Report, Severity, Span
+from mlspec.base.value import dataclass, field
 from mlspec.documents.document import Document, Origin
 from mlspec.documents.scalars import plain
 

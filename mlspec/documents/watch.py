@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlspec.base.digest import digest_bytes
+from mlspec.base.value import dataclass, field
 
 Signature = tuple[int, int, int, int]
 """Size, time of the last change of what is inside and of what is known about it, and number of the file."""

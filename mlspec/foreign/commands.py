@@ -3,8 +3,8 @@
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from mlspec.base.value import dataclass
 from mlspec.foreign.quoting import COMMENT, DOUBLE, HERE, LITERAL, SINGLE, quotes
 
 INPUTS, OUTPUTS = "/valohai/inputs", "/valohai/outputs"

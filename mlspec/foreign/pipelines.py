@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from mlspec.base.value import dataclass, field
 from mlspec.foreign.commands import command
 from mlspec.foreign.reading import Fields, Names, Path
 from mlspec.foreign.searches import each_of

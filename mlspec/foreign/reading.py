@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, Problems, Report, Severity, Span, problem
+from mlspec.base.value import dataclass, field, replace
 from mlspec.documents.document import Document
 from mlspec.documents.reader import read_text
 

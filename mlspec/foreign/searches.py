@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from mlspec.base.value import dataclass
 from mlspec.foreign.numbers import Number, number, whole
 from mlspec.foreign.reading import Fields
 from mlspec.foreign.steps import Known

@@ -1,9 +1,9 @@
 """Steps and tasks of a valohai.yaml: kind `step`, and the `each` of whoever runs one many times."""
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
+from mlspec.base.value import dataclass, field
 from mlspec.foreign.commands import Passed, command
 from mlspec.foreign.numbers import finite, whole
 from mlspec.foreign.reading import Fields, Names

@@ -1,11 +1,11 @@
 """A valohai.yaml in the words of mlspec: its steps, tasks and pipelines; what has no counterpart is told with its place."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends.manifest import manifest_text
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass
 from mlspec.foreign.pipelines import Making
 from mlspec.foreign.reading import Fields, Names, read_list
 from mlspec.foreign.searches import each_of

@@ -1,6 +1,6 @@
 """An alias: a name, such as `champion`, that means one version of a model in an environment."""
 
-from dataclasses import dataclass
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

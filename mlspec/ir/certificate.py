@@ -1,8 +1,9 @@
 """What a dataset is made of, as it will stand in its certificate beside what is counted when it is built."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from mlspec.base.value import dataclass, field
 
 FORMAT = 1
 

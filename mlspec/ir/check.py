@@ -1,7 +1,6 @@
 """A check: what is measured, against what, and what happens when it does not hold."""
 
-from dataclasses import dataclass
-
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import Schedule
 
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mlspec.base.address import Address
+from mlspec.base.value import fields, is_dataclass
 from mlspec.ir.later import is_later
 from mlspec.ir.resource import FORMS, Resource
 

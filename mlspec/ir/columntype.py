@@ -1,7 +1,8 @@
 """Logical column types, the same for every engine: `int64`, `decimal(10,2)`, `array<string>`, `struct<a: int32>`."""
 
 import re
-from dataclasses import dataclass
+
+from mlspec.base.value import dataclass
 
 SCALARS = (
     "boolean", "int32", "int64", "float32", "float64", "string", "bytes", "date", "timestamp", "timestamptz", "json",

@@ -1,10 +1,10 @@
 """A resource whose body and words are read when somebody asks for them: what an unchanged plan needs of it is known without."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass
 from mlspec.ir.resource import Resource
 
 _LATER = frozenset({"body", "words"})

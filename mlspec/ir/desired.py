@@ -1,11 +1,11 @@
 """The desired state: every resource that should exist, parents first."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.ir.resource import Resource
 
 

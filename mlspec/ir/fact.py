@@ -1,6 +1,6 @@
 """A fact: something true that needs no work of its own; it lives in the state only."""
 
-from dataclasses import dataclass
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Fields that came to a form after its release: one that is not used leaves every digest as it was, and old text is still read."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, field, fields, is_dataclass
 from functools import cache
 from typing import Any
+
+from mlspec.base.value import MISSING, Field, field, fields, is_dataclass
 
 _MARK = "later"
 _BESIDE = "beside"

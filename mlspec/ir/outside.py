@@ -1,9 +1,9 @@
 """Where rows lie that somebody else keeps: an object store, another database; and what was seen there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.workflow import Secret
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache, partial
 from operator import attrgetter
@@ -10,6 +9,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, fields, is_dataclass
 from mlspec.ir.alias import Alias
 from mlspec.ir.check import Check
 from mlspec.ir.columntype import ColumnType
@@ -84,7 +84,12 @@ def _classes() -> dict[str, _Class]:
         hint = todo.pop()
         if get_origin(hint) is not None:
             todo.extend(a for a in get_args(hint) if a not in {NoneType, Ellipsis})
-        elif hasattr(hint, "__dataclass_fields__") and hint.__name__ not in found and hint not in {ColumnType, Address}:
+        elif (
+            isinstance(hint, type)
+            and is_dataclass(hint)
+            and hint.__name__ not in found
+            and hint not in {ColumnType, Address}
+        ):
             hints = get_type_hints(hint)
             names = [f.name for f in fields(hint)]
             words = tuple((i, w) for i, n in enumerate(names) if (w := _word(hints[n])))

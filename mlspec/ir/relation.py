@@ -1,8 +1,8 @@
 """A relation: a query with typed columns, where each column comes from, how it is kept and when its rows are true."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 

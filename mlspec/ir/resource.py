@@ -1,12 +1,12 @@
 """A resource: one thing that should exist, with its body and the words of its author."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import asdict, dataclass, field, replace
 from mlspec.ir.alias import Alias
 from mlspec.ir.check import Check
 from mlspec.ir.fact import Fact

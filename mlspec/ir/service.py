@@ -1,7 +1,6 @@
 """A service: a model version that answers requests, and how it is kept running."""
 
-from dataclasses import dataclass
-
+from mlspec.base.value import dataclass
 from mlspec.ir.later import later
 from mlspec.ir.workflow import NO_RESOURCES, Resources, Secret, Used
 

@@ -1,8 +1,8 @@
 """A workflow: steps with inputs, outputs and parameters, and when they run."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.later import beside, later
 
 

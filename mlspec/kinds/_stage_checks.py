@@ -1,10 +1,10 @@
 """Whether the steps of a pipeline are sound: each by itself, and what they take of each other."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, known_names
+from mlspec.base.value import dataclass
 from mlspec.ir.condition import ConditionProblem, compile_condition, parameters_of, unbound
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, OfParameter, OutputType

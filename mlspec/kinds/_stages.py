@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.condition import measured_by
 from mlspec.ir.workflow import (
     Allowed,

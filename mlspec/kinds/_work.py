@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule

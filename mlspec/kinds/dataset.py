@@ -1,7 +1,6 @@
 """A dataset: labels, and to each the feature values that would have been answered when it asked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +8,7 @@ from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, Severity
 from mlspec.base.digest import digest
+from mlspec.base.value import replace
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import AsOf, Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body

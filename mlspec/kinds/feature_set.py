@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.fact import Fact
 from mlspec.ir.relation import Column

@@ -1,12 +1,12 @@
 """A feature view: columns about entities, each true at a point in time."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.value import replace
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.fact import Fact
 from mlspec.ir.relation import Boundary, Column, Keep, Relation

@@ -1,13 +1,13 @@
 """A model: what it takes and answers, the gates that a version must pass, and the pipeline that makes it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import replace
 from mlspec.ir.alias import Alias
 from mlspec.ir.later import described
 from mlspec.ir.relation import Relation

@@ -1,7 +1,6 @@
 """A source: rows that come from outside, with their types, when they happened and when they became known."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -9,6 +8,7 @@ from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import replace
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.outside import Mismatch, Scan, held

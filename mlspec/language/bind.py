@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from mlspec.base.diag import Diagnostic, Report, Span, did_you_mean, known_names
 from mlspec.base.registry import Registry, UnknownName
+from mlspec.base.value import dataclass
 from mlspec.documents.document import Document, Path
 from mlspec.language.spec import Spec
 from mlspec.language.sql import Bindings

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Problems, Severity, Span
+from mlspec.base.value import replace
 from mlspec.documents.document import Document, Path
 from mlspec.documents.project import Files
 from mlspec.ir.columntype import ColumnType

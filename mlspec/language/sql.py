@@ -1,7 +1,6 @@
 """SQL in a spec: a text, or a file beside it; a `.sql.j2` file is a template over variables."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from mlspec.base.diag import Span
+from mlspec.base.value import dataclass
 from mlspec.documents.document import Document, Path
 from mlspec.documents.project import Files, OutsideProject
 from mlspec.documents.templates import TemplateProblem, render

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass
 from mlspec.ir import columntype
 
 Bool = Annotated[bool, Strict()]

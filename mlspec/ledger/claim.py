@@ -1,18 +1,15 @@
 """Who changes what now: claims on addresses, of which several can be held at a time as long as they do not meet."""
 
-import getpass
 import json
 import os
-import platform
 import time
-import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mlspec.backends.port import BackendError
 from mlspec.backends.state_store import StateStore, Taken
+from mlspec.base.value import asdict, dataclass, fields, replace
 from mlspec.ledger.patience import read, write
 
 ALL = "*"
@@ -89,7 +86,7 @@ def new_claim(why: str, writes: Iterable[str], reads: Iterable[str], since: int)
     """A claim of this process."""
     written = tuple(sorted(set(writes)))
     return Claim(
-        uuid.uuid4().hex[:16], _user(), platform.node(), os.getpid(), utc(time.time()), why,
+        os.urandom(8).hex(), _user(), os.uname().nodename, os.getpid(), utc(time.time()), why,
         written, tuple(sorted(set(reads) - set(written))), since, f"{_place()} {_begun(os.getpid())}" if _place() else "",
     )  # fmt: skip
 
@@ -181,6 +178,8 @@ def utc(seconds: float) -> str:
 
 
 def _user() -> str:
+    import getpass  # noqa: PLC0415 - start-up time
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from mlspec.backends.state_store import StateStore, Taken
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
 from mlspec.base.diag import problem
+from mlspec.base.value import asdict, dataclass, fields, replace
 from mlspec.ir.codec import decode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.resource import Resource
@@ -49,6 +48,8 @@ class Past:
 
 def past(store: StateStore) -> tuple[Past, ...]:
     """Every run, the first first."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up time
+
     names = patiently(store, lambda: store.names("history"))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda name: read(store, name), names)

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlspec.backends.port import BackendError
 from mlspec.backends.state_store import Kept, StateStore, Taken
 from mlspec.base.diag import problem
+from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.ledger import history
 from mlspec.ledger.claim import Claim, Claimed, claims, clear, new_claim, release, take, take_over

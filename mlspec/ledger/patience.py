@@ -1,6 +1,5 @@
 """Asks a store again that does not answer, and tells whether a write whose answer was lost took place."""
 
-import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,6 +21,8 @@ def patiently(store: StateStore, ask: Callable[[], T]) -> T:
         except Unreachable:
             if time.monotonic() + pause > deadline:
                 raise
+        import random  # noqa: PLC0415 - start-up time
+
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that those who were cut off do not come back at once
         pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -1,13 +1,13 @@
 """A run under its claim: what it finishes is recorded at once, or, when the store is lost, kept on this machine."""
 
+import os
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.backends.port import BackendError
 from mlspec.backends.state_store import StateStore, Unreachable
+from mlspec.base.value import dataclass, field
 from mlspec.ledger.claim import Claim, ClaimLost, claims, utc
 from mlspec.ledger.patience import append
 from mlspec.ledger.rescue import Rescue, fingerprint
@@ -55,7 +55,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.serial, self._records = self.state.serial, dict(self.state.records)
-        self.lineage = self.state.lineage or str(uuid.uuid4())
+        self.lineage = self.state.lineage or _new_lineage()
 
     def record(self, steps: Sequence[Step]) -> None:
         """Record steps, together or not at all; those of several threads in one go. Raises NotRecorded, StateError."""
@@ -88,7 +88,7 @@ class Run:
     def _append(self, steps: Sequence[Step], end: Mapping[str, Any] | None = None, adopts: str = "") -> None:
         begins = not self.begun
         entry = Entry(
-            uuid.uuid4().hex, self.claim.id, utc(self.clock()), tuple(steps), self.lineage if begins and not self.state.lineage else "",
+            os.urandom(16).hex(), self.claim.id, utc(self.clock()), tuple(steps), self.lineage if begins and not self.state.lineage else "",
             adopts, dict(self.about) if begins else None, end,
         )  # fmt: skip
         line = encode_entry(entry)
@@ -123,3 +123,9 @@ class Run:
     def now(self) -> State:
         """The state with what this run has done; what others recorded meanwhile is not in it."""
         return State(self.lineage, self.state.project, self.state.environment, self.serial, dict(self._records))
+
+
+def _new_lineage() -> str:
+    import uuid  # noqa: PLC0415 - start-up time
+
+    return str(uuid.uuid4())

@@ -1,9 +1,9 @@
 """Approvals of a saved plan: who has agreed to exactly this plan, for which team, and when."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mlspec.base.diag import problem
+from mlspec.base.value import dataclass
 from mlspec.plan.review import Team
 
 

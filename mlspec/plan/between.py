@@ -1,10 +1,10 @@
 """Two environments side by side: which resources and columns differ, and whether in meaning or in words only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource, column_digests, physical_name

@@ -1,12 +1,12 @@
 """What a plan touches and what it relies on: its claim, and the records that must not have changed before it is applied."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
 from mlspec.base.diag import problem
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Plan
 from mlspec.state.model import Record, State

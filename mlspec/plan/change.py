@@ -1,11 +1,11 @@
 """A plan: changes in the order in which they would be made, each with its action, its reason and what it leads to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field
 from mlspec.plan.drift import Drift
 from mlspec.plan.evidence import Evidence
 

@@ -6,11 +6,11 @@ only then is the old taken away (contract).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems
+from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service

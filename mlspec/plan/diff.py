@@ -1,10 +1,10 @@
 """Desired state against what is recorded and what is there: a plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.alias import Alias
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Keep, Relation

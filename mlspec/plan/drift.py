@@ -1,11 +1,11 @@
 """Drift: what is really there against what was recorded, and what a state would learn of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Severity
+from mlspec.base.value import dataclass, replace
 from mlspec.state.model import State
 
 WHATS: Mapping[str, str] = {

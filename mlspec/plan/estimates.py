@@ -1,9 +1,9 @@
 """How much there is of what a change reads, where it has no version of its own whose size would tell."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from mlspec.base.address import Address
+from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource

@@ -1,8 +1,9 @@
 """What speaks for a promoted change: that the same was applied in another environment, and what it has shown there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import problem
 from mlspec.base.digest import digest
+from mlspec.base.value import asdict, dataclass
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.plan import drift, evidence

@@ -1,10 +1,10 @@
 """Why each resource changes: the chains from what was edited, column by column."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
+from mlspec.base.value import replace
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource

@@ -1,10 +1,10 @@
 """Moves, removals and imports in a plan: the state as it would be if everything had always had its new name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field, fields, is_dataclass, replace
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource, body_digest, column_digests, physical_name

@@ -1,9 +1,9 @@
 """Policies that come with mlspec, switched on by `use:`. Each finds addresses, and says what is wrong with them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow

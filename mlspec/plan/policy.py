@@ -1,10 +1,10 @@
 """Policies over a plan: which of them a change, or a resource, meets."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass
 from mlspec.ir.condition import ConditionProblem, holds
 from mlspec.plan.change import Verdict
 from mlspec.plan.packs import PACKS

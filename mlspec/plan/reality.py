@@ -1,9 +1,9 @@
 """What is really there, as far as somebody looked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field
 from mlspec.plan.change import Estimate
 from mlspec.plan.drift import Drift
 

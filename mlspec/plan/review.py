@@ -1,8 +1,8 @@
 """Who must agree: the teams that own something affected, downstream too, each once, and why it is asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from mlspec.base.value import dataclass
 from mlspec.plan.change import Action, Change, Review, Why
 from mlspec.state.model import State
 

@@ -7,12 +7,12 @@ needs it, a number how many steps far: `2+x`, `x+1`.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Problems, did_you_mean, known_names, problem
+from mlspec.base.value import dataclass
 
 STATES = ("new", "modified", "unchanged", "deleted")
 METHODS = ("kind", "owner", "state", "tag")

@@ -1,12 +1,12 @@
 """What policies judge: the changes, everything that should exist, and how it hangs together; worked out when it is asked for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.dag import downstream, upstream
+from mlspec.base.value import dataclass, field
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.resource import Resource

@@ -5,10 +5,10 @@ the new is built beside the old (expand), and after the deployments have moved t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from mlspec.base.address import Address
 from mlspec.base.dag import in_order
+from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Plan, Step
 from mlspec.plan.moves import GONE

@@ -1,7 +1,6 @@
 """What makes the things that stand outside the warehouse: which backend, with which options."""
 
-from dataclasses import dataclass
-
+from mlspec.base.value import dataclass
 from mlspec.state.model import Record
 
 OPTIONS = "options"

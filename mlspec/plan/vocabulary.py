@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.diag import known_names
+from mlspec.base.value import dataclass
 
 Type = Any
 """`text`, `number`, `flag`, `any`; a list of one type; a mapping from field to type."""

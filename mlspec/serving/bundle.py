@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlspec.base.value import dataclass
 from mlspec.ir.service import Computed
 
 Fields = tuple[tuple[str, str], ...]

@@ -14,11 +14,12 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+
+from mlspec.base.value import dataclass, field
 
 Json = dict[str, Any]
 _log = logging.getLogger("mlspec.serving")

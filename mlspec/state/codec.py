@@ -3,10 +3,10 @@
 import importlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 from mlspec.base.address import Address
+from mlspec.base.value import MISSING, fields
 from mlspec.state.model import Record, State
 
 FORMAT = 2

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlspec.base.address import Address
+from mlspec.base.value import dataclass, field, replace
 from mlspec.state.codec import FORMAT, StateError, plain, record_from_json, record_to_json
 from mlspec.state.model import Record, State
 

@@ -1,12 +1,12 @@
 """The state: a record of each resource that was made, as it was made."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field, replace
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlspec.backends.pipelines._step.task import Task
+from mlspec.base.value import replace
 from mlspec.ir.given import Metrics, UnfitValue, given, unfit
 from mlspec.ir.workflow import Allowed, CommandStep, OfMetric, Written
 from mlspec.step.failed import Failed

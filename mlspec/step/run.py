@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +19,7 @@ from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs,
 from mlspec.backends.pipelines._local.process import Command, Stopped, TimedOut, run_command
 from mlspec.backends.pipelines._step.task import Task
 from mlspec.base.folder import NotCopyable, copy_path, digest_file, digest_path
+from mlspec.base.value import dataclass
 from mlspec.ir.cachekey import cache_key
 from mlspec.ir.given import given
 from mlspec.ir.workflow import CommandStep, RegisterStep

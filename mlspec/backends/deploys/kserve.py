@@ -1,13 +1,13 @@
 """Deploys to KServe: an InferenceService around the image of the deployment, rendered, or applied to the cluster itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mlspec.backends.deploys._kubernetes.inference import Inference, settled
 from mlspec.backends.deploys._kubernetes.objects import Objects
 from mlspec.backends.deploys.kubernetes import Kubernetes
 from mlspec.backends.port import BackendError, Capability, Place
+from mlspec.base.value import dataclass
 from mlspec.ir.service import Service
 
 

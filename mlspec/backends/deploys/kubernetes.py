@@ -6,7 +6,6 @@ contract and the schema of a request in the folder that `MLSPEC_CONTRACT` names.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from mlspec.backends.manifest import manifest_text
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome, Place
 from mlspec.backends.published import publish
 from mlspec.backends.rendered import RenderedFiles
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.service import Service
 
 Json = dict[str, Any]

@@ -9,7 +9,6 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from mlspec.backends.deploys._local.fronted import Fronted, Served
 from mlspec.backends.found import Difference
 from mlspec.backends.port import Artifact, BackendError, Capability, DeployTarget, ModelVersion, Outcome
 from mlspec.base.digest import digest
+from mlspec.base.value import asdict, dataclass
 from mlspec.ir.service import Probe, Rollout, Service
 
 Json = dict[str, Any]

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from mlspec.backends.outside.explain import explain
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation

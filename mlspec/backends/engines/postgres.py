@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -18,6 +17,7 @@ from mlspec.backends.outside import reader
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, to_sql

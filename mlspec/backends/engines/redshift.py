@@ -1,7 +1,6 @@
 """Redshift: versions are tables and views of one database; a public name is a view that pins nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -10,6 +9,7 @@ from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
 from mlspec.backends.engines._warehouse.trees import drop, make_view
+from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.formulate import written

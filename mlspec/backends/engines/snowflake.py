@@ -1,7 +1,6 @@
 """Snowflake: versions are tables and views of one database; every name is in quotes, so its case stays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -9,6 +8,7 @@ from sqlglot import exp
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
+from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.sql.traits import SNOWFLAKE
 

@@ -1,7 +1,6 @@
 """Spark: in this process with Parquet in a folder, or on a server by Spark Connect with tables in its catalog."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from mlspec.backends.found import Size
 from mlspec.backends.port import BackendError, Capability, Physical
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.traits import SPARK

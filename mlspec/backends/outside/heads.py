@@ -4,13 +4,13 @@ import csv
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlglot import exp
 
 from mlspec.backends.port import BackendError
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 from mlspec.ir.sql.dialect import DIALECT, from_sql

@@ -1,7 +1,6 @@
 """A look from outside, while a plan is made: what is there and which columns it has, without reading its rows."""
 
 from contextlib import ExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from mlspec.backends.outside.objects import kept, listed_objects
 from mlspec.backends.outside.reader import mismatches, reading
 from mlspec.backends.outside.tables import looked_at
 from mlspec.backends.port import BackendError, Place
+from mlspec.base.value import replace
 from mlspec.ir.outside import Mismatch, Scan, Seen
 
 

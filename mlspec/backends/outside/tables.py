@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from mlspec.backends.outside.databases.duckdb import DuckDBTable
@@ -13,6 +12,7 @@ from mlspec.backends.outside.databases.table import Table
 from mlspec.backends.outside.heads import Group, LocalFile
 from mlspec.backends.port import BackendError, Place
 from mlspec.base.digest import digest
+from mlspec.base.value import asdict, replace
 from mlspec.ir.outside import Database, Scan
 
 _COPY = (("delimiter", ","), ("header", "true"), ("quoted_nulls", "false"), ("bytes", "hex"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -14,6 +13,7 @@ from mlspec.backends.pipelines._rendered.kept import Rendering, header
 from mlspec.backends.pipelines._rendered.refusals import refusal, refusals
 from mlspec.backends.pipelines._rendered.tasks import planned
 from mlspec.backends.port import BackendError, Capability
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import CommandStep, OnError, Resources, Step, Workflow
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mlspec.backends import cluster
@@ -13,6 +12,7 @@ from mlspec.backends.pipelines._rendered.kept import Rendering, header
 from mlspec.backends.pipelines._rendered.refusals import mixed_stop, refusals
 from mlspec.backends.pipelines._rendered.tasks import planned
 from mlspec.backends.port import BackendError, Capability
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import CommandStep, OnError, Overlap, Schedule, Step, Workflow
 
 Json = dict[str, Any]

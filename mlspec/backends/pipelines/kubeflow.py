@@ -1,7 +1,6 @@
 """Renders pipelines for Kubeflow Pipelines v2: the intermediate representation as YAML, made without its SDK."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from mlspec.backends.manifest import manifest_text
@@ -13,6 +12,7 @@ from mlspec.backends.pipelines._rendered.kept import Rendering, header
 from mlspec.backends.pipelines._rendered.refusals import refusals, told
 from mlspec.backends.pipelines._rendered.tasks import planned
 from mlspec.backends.port import BackendError, Capability
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import Step, Workflow
 
 

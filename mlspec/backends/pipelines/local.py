@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -35,6 +34,7 @@ from mlspec.backends.runs import RunRecord, StepRecord
 from mlspec.base.dag import upstream
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.later import described
 from mlspec.ir.resource import body_digest
 from mlspec.ir.workflow import Workflow

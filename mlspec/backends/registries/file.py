@@ -9,13 +9,13 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlspec.backends.found import Unused
 from mlspec.backends.port import BackendError, Capability, ModelRegistry, ModelVersion, Place
 from mlspec.base.folder import NotCopyable, copy_path, digest_folder, sync_folder, write_text
+from mlspec.base.value import dataclass, replace
 
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

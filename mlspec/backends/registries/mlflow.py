@@ -6,12 +6,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlspec.backends.port import BackendError, Capability, ModelRegistry, ModelVersion, Place
 from mlspec.base.folder import NotCopyable, copy_path, digest_folder
+from mlspec.base.value import dataclass, replace
 
 _TAG = "mlspec."
 _MADE = f"{_TAG}made"

@@ -6,12 +6,12 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.backends.port import BackendError, Place
 from mlspec.backends.state_store import Kept, StateStore, Taken
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 
 _LINE = re.compile(rb"(\d+) ([0-9a-f]{8}) (.*)")
 _BESIDE = {"state": "", "previous": ".backup"}

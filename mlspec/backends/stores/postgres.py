@@ -6,12 +6,12 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mlspec.backends.port import BackendError, Place
 from mlspec.backends.psql import driver, parameters
 from mlspec.backends.state_store import Kept, StateStore, Taken, Unreachable
+from mlspec.base.value import dataclass, field
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from mlspec.backends.port import BackendError, Place
 from mlspec.backends.state_store import Kept, StateStore, Taken, Unreachable
+from mlspec.base.value import dataclass
 
 _AT_ONCE = 16
 _DIGITS = 12

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, Severity, Span
+from mlspec.base.value import dataclass, field
 from mlspec.cli.views.terminal import Look, cut, display_width
 from mlspec.cli.views.values import count
 

@@ -1,6 +1,5 @@
 """A changed field of a spec: before and after on one line, texts of several lines as a difference."""
 
-import difflib
 from collections.abc import Iterator
 
 from mlspec.cli.views.reasons import Json
@@ -37,8 +36,10 @@ def _is_block(value: object) -> bool:
 
 def text_difference(before: str, after: str, look: Look, *, full: bool = False) -> Iterator[str]:
     """Lines with `+` and `-` and two lines around them; `…` stands for those left out between."""
+    from difflib import unified_diff  # noqa: PLC0415 - start-up time
+
     old, new = before.rstrip("\n").split("\n"), after.rstrip("\n").split("\n")
-    found = list(difflib.unified_diff(old if before else [], new if after else [], n=2, lineterm=""))[2:]
+    found = list(unified_diff(old if before else [], new if after else [], n=2, lineterm=""))[2:]
     lines = ["…" if line.startswith("@@") else line for line in found]
     if lines and lines[0] == "…":
         del lines[0]

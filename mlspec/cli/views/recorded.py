@@ -1,9 +1,9 @@
 """What is recorded besides the records: who is changing what, and what was done before."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from mlspec.base.value import asdict
 from mlspec.cli.views.table import table, vertical
 from mlspec.cli.views.terminal import Look
 from mlspec.cli.views.values import some

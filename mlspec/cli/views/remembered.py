@@ -1,10 +1,10 @@
 """Runs of models and pipelines that a target remembers: a list of them, and one in full."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from mlspec.backends.runs import RunRecord, StepRecord
+from mlspec.base.value import asdict
 from mlspec.cli.views.table import table
 from mlspec.cli.views.terminal import Look
 from mlspec.cli.views.things import listing

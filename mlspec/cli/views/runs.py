@@ -1,10 +1,10 @@
 """What ran: steps with their times, metrics, checks and some of the rows that fail."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from mlspec.backends.port import CheckResult
+from mlspec.base.value import fields
 from mlspec.cli.views.parts import brought
 from mlspec.cli.views.parts import data as parts_data
 from mlspec.cli.views.table import table

@@ -1,12 +1,11 @@
 """Results for programs: JSON that every reader accepts, and CSV."""
 
-import csv
-import dataclasses
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from mlspec.base.value import fields, is_dataclass
 
 
 def as_json(value: Any) -> str:
@@ -27,16 +26,17 @@ def as_data(value: Any) -> Any:
             return {str(k): as_data(v) for k, v in value.items()}
         case list() | tuple() | set() | frozenset():
             return [as_data(v) for v in value]
-        case _ if (
-            dataclasses.is_dataclass(value) and not isinstance(value, type) and type(value).__str__ is object.__str__
-        ):
-            return {f.name: as_data(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        case _ if is_dataclass(value) and not isinstance(value, type) and type(value).__str__ is object.__str__:
+            return {f.name: as_data(getattr(value, f.name)) for f in fields(value)}
         case _:
             return str(value)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as RFC 4180 with a header; NULL is nothing, nested values are JSON."""
+    import csv  # noqa: PLC0415 - start-up time
+    import io  # noqa: PLC0415 - start-up time
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -4,9 +4,9 @@ import os
 import re
 import shutil
 import sys
-import unicodedata
-from dataclasses import dataclass, field
 from typing import TextIO
+
+from mlspec.base.value import dataclass, field
 
 _STYLES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
@@ -94,7 +94,9 @@ def display_width(text: str) -> int:
     """How many columns of a terminal the text takes."""
     if text.isascii():
         return len(text)
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - start-up time
+
+    return sum(2 if east_asian_width(c) in "WF" else 0 if combining(c) else 1 for c in text)
 
 
 def cut(text: str, width: int) -> str:

@@ -1,7 +1,6 @@
 """A query understood: its tables and columns resolved, its output typed, its lineage and digests taken."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 
 from sqlglot import exp
@@ -12,6 +11,7 @@ from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
 from mlspec.base.diag import known_names
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql.ahead import looks_ahead

@@ -5,12 +5,12 @@ NULL, NaN or overflow could tell. `tests/unit/test_battery.py` has DuckDB answer
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column
 from mlspec.ir.sql.dialect import from_sql

@@ -5,10 +5,10 @@ last row before `t` (boundary exclusive), or at or before it (inclusive): it is 
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from sqlglot import exp
 
+from mlspec.base.value import replace
 from mlspec.ir.relation import Boundary, Windows
 from mlspec.ir.sql.dialect import column, moment, number
 from mlspec.ir.sql.spans import ASKED, Span, events, names, union

@@ -1,7 +1,6 @@
 """What it takes to look features of a relation up."""
 
-from dataclasses import replace
-
+from mlspec.base.value import replace
 from mlspec.ir.relation import Keep, Lookup, Relation
 
 Pairs = tuple[tuple[str, str], ...]

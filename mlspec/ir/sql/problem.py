@@ -1,9 +1,10 @@
 """What is wrong with a query, and at what place in its text."""
 
 import re
-from dataclasses import dataclass
 
 from sqlglot import exp
+
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
 
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.sql.canon import Opaque, Reading, canonical, conjuncts, operands
 from mlspec.ir.sql.nodes import Nodes, inside
 

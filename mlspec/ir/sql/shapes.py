@@ -5,13 +5,13 @@ choose, compute and filter (a CTE, a subquery) are looked through, so that it do
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, field
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.sql.canon import Leaf, Opaque, Reading, canonical, conjuncts, named
 from mlspec.ir.sql.nodes import Nodes, inside

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.diag import known_names
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import INTEGERS, NUMBERS, TIMES, ColumnType
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql

@@ -1,10 +1,10 @@
 """Windows in whole microseconds: when an event enters one and leaves it, and the events that can count at all."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from mlspec.base.value import dataclass
 from mlspec.ir.relation import Aggregate, Boundary, Windows
 from mlspec.ir.sql.dialect import column, microseconds, number, table
 

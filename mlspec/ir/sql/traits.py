@@ -1,6 +1,6 @@
 """What an engine's SQL has and lacks, as a table: the algebra looks here for the formulation that it can run."""
 
-from dataclasses import dataclass
+from mlspec.base.value import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Labels that look forward: functions of the rows of a source with `t <= time < t + window`, once they are known."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.relation import Aggregate, Boundary, Column, Lookup, Origin, Relation, Timing, Windows
 from mlspec.ir.sql.aggregates import ZERO_OF_NOTHING
 from mlspec.ir.sql.dialect import column, interval, table

@@ -1,13 +1,13 @@
 """Which view a dataset joins by which keys, found while the features of its set are walked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.relation import Column, Lookup, Origin, Relation
 from mlspec.ir.sql.analyse import origins_of
 from mlspec.ir.sql.lookups import look_up

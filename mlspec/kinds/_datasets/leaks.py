@@ -1,13 +1,13 @@
 """Whether the features of a dataset can know its labels: by way of a column, or of a source, that says not when it is known."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import dataclass, field
 from mlspec.ir.relation import Boundary, Column, Origin, Relation
 from mlspec.ir.sql.analyse import Analysis
 from mlspec.ir.sql.parse import parse

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Column
 from mlspec.ir.sql.analyse import Analysis, origins_of

@@ -1,10 +1,10 @@
 """What the four shapes of a feature view share: its keys, its source, how it reads time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
+from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Boundary, Column, Relation
 from mlspec.kinds._views.knowledge import no_history

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag
@@ -10,6 +9,7 @@ from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
+from mlspec.base.value import replace
 from mlspec.ir.relation import Input, Keep, Partitions, Relation
 from mlspec.ir.sql.formulate import parsed_query
 from mlspec.language.scope import Scope

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -10,6 +9,7 @@ from sqlglot import exp
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
+from mlspec.base.value import replace
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
 from mlspec.ir.sql.ahead import is_earlier

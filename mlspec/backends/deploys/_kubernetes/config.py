@@ -7,13 +7,13 @@ import re
 import ssl
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from mlspec.backends.manifest import read_manifest
 from mlspec.backends.port import BackendError
+from mlspec.base.value import dataclass
 
 Json = Mapping[str, Any]
 _POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")

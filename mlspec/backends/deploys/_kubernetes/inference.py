@@ -1,7 +1,6 @@
 """The objects of a service that KServe runs: an InferenceService around the container, its contract, its account."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from mlspec.backends import cluster
@@ -9,6 +8,7 @@ from mlspec.backends.cluster import placed
 from mlspec.backends.deploys._kubernetes.objects import Naming, Objects, strategy
 from mlspec.backends.deploys._kubernetes.pod import pod
 from mlspec.backends.port import BackendError
+from mlspec.base.value import replace
 from mlspec.ir.service import Rollout, Service
 
 Json = dict[str, Any]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends.deploys._kubernetes.api import MANAGER, Api
@@ -10,6 +9,7 @@ from mlspec.backends.deploys._kubernetes.compared import changed, dropped, manag
 from mlspec.backends.found import Difference
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 
 Json = dict[str, Any]
 _ORDER = (

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlspec.backends import cluster
@@ -10,6 +9,7 @@ from mlspec.backends.cluster import placed
 from mlspec.backends.deploys._kubernetes.pod import Setting, pod, within
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
+from mlspec.base.value import asdict, dataclass
 from mlspec.ir.service import Autoscale, Disruption, Peer, Rollout, Service
 
 Json = dict[str, Any]

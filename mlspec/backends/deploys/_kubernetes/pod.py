@@ -1,11 +1,11 @@
 """The pod of a service: one container that may do little, its probes, its environment, and where the model comes from."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends import cluster
 from mlspec.backends.cluster import placed
 from mlspec.backends.port import BackendError
+from mlspec.base.value import dataclass
 from mlspec.ir.service import Probe, Service, Toleration
 
 Json = dict[str, Any]

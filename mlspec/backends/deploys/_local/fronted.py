@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mlspec.backends.found import Difference
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
+from mlspec.base.value import dataclass
 from mlspec.ir.service import Rollout
 
 Json = dict[str, Any]

@@ -3,7 +3,6 @@
 import datetime as dt
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends.engines._spark.line import SparkLine
@@ -13,6 +12,7 @@ from mlspec.backends.found import Altered, Observed, Size
 from mlspec.backends.port import CheckResult, CheckRun
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass
 from mlspec.ir.relation import Keep, Relation
 
 _RUNS = 100

@@ -5,7 +5,6 @@ Every change is in an order that an engine without transactions survives: a vers
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -30,6 +29,7 @@ from mlspec.backends.engines._warehouse.values import plain
 from mlspec.backends.found import Altered, Observed, Size
 from mlspec.backends.port import CheckResult, CheckRun, Rows
 from mlspec.base.address import Address
+from mlspec.base.value import asdict, dataclass
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, microseconds
 

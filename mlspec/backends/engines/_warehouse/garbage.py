@@ -1,11 +1,11 @@
 """Which versions nobody needs any more: nothing reaches them from a public name, from what was asked to be kept, or from what is fresh."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.found import Unused
+from mlspec.base.value import replace
 
 Known = Mapping[str, tuple[str, list[str]]]
 """From a version to its address and the versions that it reads."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -10,6 +9,7 @@ from sqlglot import exp
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.trees import delete, equals, insert, table
+from mlspec.base.value import asdict, dataclass
 from mlspec.ir.relation import Input, Partitions, Relation
 from mlspec.ir.sql.changes import Between
 from mlspec.ir.sql.dialect import column, microseconds

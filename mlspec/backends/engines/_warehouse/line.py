@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from mlspec.backends.engines._warehouse.trees import drop_schema, make_view
+from mlspec.base.value import dataclass
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.formulate import written
 from mlspec.ir.sql.traits import Traits

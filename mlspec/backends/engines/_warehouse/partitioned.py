@@ -7,7 +7,6 @@ built is taken away first and made last: what a crash leaves is built again.
 import datetime as dt
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -20,6 +19,7 @@ from mlspec.backends.partition import Partition
 from mlspec.backends.port import Physical
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.relation import Input, Partitions, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.changes import Between

@@ -1,7 +1,6 @@
 """What the warehouse says of our tables and views, and what it said when they were made: whoever alters one by hand is seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -10,6 +9,7 @@ from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.trees import delete, insert, table
 from mlspec.backends.found import Altered
+from mlspec.base.value import dataclass
 from mlspec.ir.sql.dialect import column
 
 TABLES = {"_shapes": {"schema_name": "VARCHAR", "name": "VARCHAR", "shape": "VARCHAR"}}

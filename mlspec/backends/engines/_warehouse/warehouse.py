@@ -7,7 +7,6 @@ what its driver raises. docs/add-a-backend.md walks through one.
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +37,7 @@ from mlspec.backends.port import (
     Rows,
 )
 from mlspec.base.address import Address
+from mlspec.base.value import replace
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.outside import Scan

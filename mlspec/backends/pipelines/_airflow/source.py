@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mlspec.backends.pipelines._airflow.code import ABOVE, BELOW, GRAPH, IMPORTS, START
@@ -10,6 +9,7 @@ from mlspec.backends.pipelines._rendered import container
 from mlspec.backends.pipelines._rendered.condition import as_json
 from mlspec.backends.pipelines._rendered.tasks import Planned
 from mlspec.backends.pipelines._step.wire import packed
+from mlspec.base.value import replace
 from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Schedule, Workflow
 
 Json = dict[str, Any]

@@ -4,10 +4,10 @@ Kubeflow asks for conditions of whole sub-graphs. A step with `when` opens one; 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from mlspec.backends.pipelines._rendered.tasks import Planned, task_name
 from mlspec.backends.port import BackendError
+from mlspec.base.value import dataclass, field
 
 Conditions = frozenset[str]
 ROOT: Conditions = frozenset()

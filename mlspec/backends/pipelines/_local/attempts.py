@@ -1,7 +1,6 @@
 """Runs the command of a step, again where it may fail a few times, and takes what it left."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.backends.pipelines._local.contract import environment
@@ -10,6 +9,7 @@ from mlspec.backends.pipelines._local.mask import Mask
 from mlspec.backends.pipelines._local.outputs import BadOutput, Outputs, collect, prepare
 from mlspec.backends.pipelines._local.process import Command, Stopped, TimedOut, run_command, tail
 from mlspec.backends.port import BackendError, Place
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import CommandStep
 
 

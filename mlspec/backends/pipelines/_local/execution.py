@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlspec.backends.pipelines._local.attempts import shown
@@ -15,6 +14,7 @@ from mlspec.backends.pipelines._local.history import RUNNING, when
 from mlspec.backends.pipelines._local.journal import Job, Journal
 from mlspec.backends.pipelines._local.steps import DONE, FAILED, NOT_RUN, SKIPPED, Bench, Result, do_step
 from mlspec.backends.port import BackendError, Run, StepRun
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.waiting import needed
 from mlspec.ir.workflow import CommandStep, OnError, Step
 

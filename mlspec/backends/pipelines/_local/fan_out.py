@@ -4,13 +4,13 @@ import json
 import shutil
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlspec.backends.pipelines._local.outputs import Output, Outputs, declared
 from mlspec.backends.pipelines._local.steps import CACHED, DONE, FAILED, Bench, Result
 from mlspec.backends.port import BackendError
 from mlspec.base.folder import copy_path, digest_path, link
+from mlspec.base.value import dataclass, field
 from mlspec.ir.workflow import CommandStep, FanOut, Mode, OutputType
 
 

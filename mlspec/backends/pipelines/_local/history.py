@@ -7,13 +7,13 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlspec.backends.pipelines._local.journal import latest
 from mlspec.base.digest import digest
 from mlspec.base.folder import write_text
+from mlspec.base.value import dataclass
 
 FORMAT = 2
 RUNNING, LOST = "running", "lost"

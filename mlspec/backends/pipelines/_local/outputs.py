@@ -4,11 +4,11 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlspec.base.folder import NotCopyable, digest_path, entries
+from mlspec.base.value import dataclass, field
 from mlspec.ir.workflow import CommandStep, DatasetStep, OutputType, RegisterStep, Step
 
 

@@ -8,11 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.backends.pipelines._local.guard import Guard
 from mlspec.backends.pipelines._local.mask import Mask
+from mlspec.base.value import dataclass
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""

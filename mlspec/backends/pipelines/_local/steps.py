@@ -1,7 +1,6 @@
 """Does one step, or one item of a fan-out: from its inputs to its outputs, from the cache where that is allowed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +13,7 @@ from mlspec.backends.pipelines._local.outputs import BadOutput, Output, Outputs,
 from mlspec.backends.pipelines._local.register import register
 from mlspec.backends.port import BackendError, ModelVersion, Place, Tools
 from mlspec.backends.runs import StepRecord
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.cachekey import cache_key, difference, key_parts
 from mlspec.ir.given import UnfitValue, given
 from mlspec.ir.workflow import CommandStep, DatasetStep, RegisterStep, Step, Workflow

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.backends import cluster
 from mlspec.backends.pipelines._rendered.tasks import Planned
 from mlspec.backends.pipelines._step.wire import inert_text
 from mlspec.backends.port import BackendError
+from mlspec.base.value import dataclass
 from mlspec.ir.workflow import CommandStep, RegisterStep, Step
 
 Json = dict[str, Any]

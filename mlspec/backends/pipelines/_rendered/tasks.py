@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from mlspec.backends.pipelines._rendered.condition import Node, Untranslatable, metrics, parameters, parse
 from mlspec.backends.pipelines._step.task import JOINT, Task, declared, task_of
 from mlspec.backends.pipelines._step.wire import packed
 from mlspec.backends.port import BackendError
 from mlspec.base.digest import digest
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.workflow import CommandStep, FanOut, OfMetric, OutputType, RegisterStep, Source, Step, Workflow
 
 _MOST, _ROOM, _FRAME = 120_000, 15_000, 6

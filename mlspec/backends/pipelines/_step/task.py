@@ -1,7 +1,6 @@
 """One container's work: a step of a workflow, one item of its fan-out, or what brings the items together."""
 
-from dataclasses import dataclass, replace
-
+from mlspec.base.value import dataclass, replace
 from mlspec.ir.workflow import Allowed, CommandStep, DatasetStep, OutputType, Resources, Step, Workflow
 
 JOINT = "-"

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mlspec.base.value import MISSING, fields, is_dataclass
 
 T = TypeVar("T")
 _PLAIN = frozenset({str, int, float, bool})

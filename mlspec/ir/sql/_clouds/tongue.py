@@ -1,10 +1,11 @@
 """How one warehouse says what the others say otherwise; what follows from that is in the rules beside this file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
+
+from mlspec.base.value import dataclass, field
 
 T: Any = exp.DataType.Type
 NAIVE = frozenset({T.TIMESTAMP, T.TIMESTAMPNTZ, T.DATETIME})
