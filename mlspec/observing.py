@@ -6,7 +6,6 @@ from typing import Any
 from mlspec.backends.chosen import Backends
 from mlspec.backends.found import Difference, Observed
 from mlspec.ir.desired import DesiredState
-from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
 from mlspec.plan.drift import MARK, Drift
 from mlspec.plan.target import Target, made_elsewhere
@@ -113,16 +112,13 @@ def _told(record: Record, resource: Resource | None, found: tuple[Difference, ..
 
 def _columns(record: Record, resource: Resource | None) -> Iterator[Drift]:
     """How the schema of a source has changed since it was applied; nothing where nobody can tell without its rows."""
-    if resource is None or not resource.scans:  # most are not looked into
+    scanned = resource.scanned if resource else None
+    if scanned is None or not scanned.there:
         return
-    body = resource.body
-    if not isinstance(body, Relation) or body.scan is None or not body.scan.there:
-        return
-    now = dict(body.scan.there)
-    declared = {name: str(kind) for name, kind in body.scan.declared}
+    now, declared = scanned.there, scanned.declared
     before: Mapping[str, Any] = record.outputs.get("columns") or {n: t for n, t in declared.items() if n not in now}
     learned = {"columns": now}
-    outside = set(body.scan.partitions)  # these stand in the paths, not among the columns
+    outside = set(scanned.partitions)  # these stand in the paths, not among the columns
     for name in sorted((before.keys() | (now.keys() if "columns" in record.outputs else set())) - outside):
         old, new = before.get(name), now.get(name)
         if old != new:

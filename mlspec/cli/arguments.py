@@ -59,6 +59,19 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"{self.prog}: {message}\nrun `{self.prog} --help` for what it takes\n")
 
 
+class Later:
+    """The parser of a verb, made when the verb is used: for the others it is enough that they are there."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._made: Parser | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            self._made = Parser(**self._options)
+        return getattr(self._made, name)
+
+
 def add_global_options(parser: argparse.ArgumentParser, depth: int) -> None:
     """The options that may stand before and after a verb; `depth` counts the verbs before this parser.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mlspec.cli.arguments import Parser, add_global_options
+from mlspec.cli.arguments import Later, Parser, add_global_options
 
 OK, ERROR, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 _MANY = 100_000
@@ -71,6 +71,7 @@ class _Version(argparse.Action):
 
 def make_parser() -> Parser:
     """The parser of the whole command line."""
+    one_of_them: Any = Later
     parser = Parser(
         prog="mlspec",
         description="Config-as-code for machine-learning teams: from raw data to a deployed model.",
@@ -79,7 +80,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     add_global_options(parser, 0)
     verbs = parser.add_subparsers(
-        prog="mlspec", title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser
+        prog="mlspec", title="verbs", dest="verb", metavar="VERB", required=True, parser_class=one_of_them
     )
     for name, summary in VERBS.items():
         verbs.add_parser(name, help=summary, fill=partial(_fill, name))

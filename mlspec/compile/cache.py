@@ -16,7 +16,7 @@ from typing import Any
 from mlspec import __version__
 from mlspec.base.digest import digest, digest_bytes
 
-FORMAT = 2
+FORMAT = 3
 _KEPT = 32
 """Texts by name that are kept: of several environments, with several values of variables."""
 _DIGITS = 32

@@ -22,7 +22,7 @@ class Facts:
 
     `files` are signature and digest of everything that was read, by name; `asked` what names and patterns meant; `env` the
     digests of environment variables that were put in. `looks` are address, scan and what was seen of what sources read
-    elsewhere. `bound` are pairs of address and file. `resources` are rows: address, form, digest, version, whether it scans,
+    elsewhere. `bound` are pairs of address and file. `resources` are rows: address, form, digest, version, what was seen of what it scans,
     about, parents, owner, protect, ids of body and words. `costs` are by kind. `made` is who wrote them,
     `run` in which compile: others may have kept theirs between two readings, and details tell of facts of the same one.
     """

@@ -20,7 +20,7 @@ from mlspec.ir.codec import decode
 from mlspec.ir.deferred import Deferred, Known
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.pack import pack, unpack
-from mlspec.ir.resource import Resource
+from mlspec.ir.resource import Resource, Scanned
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
     from mlspec.compile.resolve import Graph, Mentions
@@ -109,7 +109,18 @@ def deferred(row: list[Any], costs: Mapping[str, Mapping[str, str]], texts: Text
     """The resource of a row of facts; `parents` are those of now, if they may be others."""
     address = Address.parse(row[0])
     above = tuple(map(Address.parse, row[6])) if parents is None else parents
-    known = Known(address, row[1], row[2], row[3], row[4], row[5], above, row[7], row[8], costs[address.kind])
+    known = Known(
+        address,
+        row[1],
+        row[2],
+        row[3],
+        Scanned(*row[4]) if row[4] else None,
+        row[5],
+        above,
+        row[7],
+        row[8],
+        costs[address.kind],
+    )
     ids = {"body": row[BODY], "words": row[WORDS]}
     return Deferred.of(known, lambda part: texts.read(address, part, ids[part]))
 

@@ -138,9 +138,10 @@ def _row(resource: Resource, lowering: Lowering, ids: Written) -> list[Any]:
     if address.whole in lowering.reused:
         row = ids.rows[str(address)]
         return [*row[:PARENTS], parents, *row[PARENTS + 1 :]]
-    about = dict(resource.about)
+    about, scanned = dict(resource.about), resource.scanned
+    seen = [scanned.declared, scanned.there, list(scanned.partitions)] if scanned else None
     return [
-        str(address), resource.form, resource.digest, resource.version, resource.scans, about, parents, resource.owner, resource.protect,
+        str(address), resource.form, resource.digest, resource.version, seen, about, parents, resource.owner, resource.protect,
         ids.body_id(address), ids.words_id(resource),
     ]  # fmt: skip
 

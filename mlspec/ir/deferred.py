@@ -5,7 +5,7 @@ from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.value import dataclass
-from mlspec.ir.resource import Resource
+from mlspec.ir.resource import Resource, Scanned
 
 _LATER = frozenset({"body", "words"})
 
@@ -18,7 +18,7 @@ class Known:
     form: str
     digest: str
     version: str
-    scans: bool
+    scanned: Scanned | None
     about: Mapping[str, Any]
     parents: tuple[Address, ...]
     owner: str
@@ -58,10 +58,10 @@ class Deferred(Resource):
         return known.digest if known else super().digest
 
     @property
-    def scans(self) -> bool:
-        """Whether it reads rows that somebody else keeps."""
+    def scanned(self) -> Scanned | None:
+        """What was seen of rows that somebody else keeps, if it reads such."""
         known: Known | None = self.__dict__.get("_known")
-        return known.scans if known else super().scans
+        return known.scanned if known else super().scanned
 
     @property
     def version(self) -> str:

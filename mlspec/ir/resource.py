@@ -28,6 +28,18 @@ FORMS: Mapping[str, type] = {
 
 
 @dataclass(frozen=True)
+class Scanned:
+    """The columns of rows that somebody else keeps, and their types: as declared, and as they are `there`, if a look tells it.
+
+    `partitions` are columns that stand in the paths.
+    """
+
+    declared: Mapping[str, str]
+    there: Mapping[str, str]
+    partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Resource:
     """`words` is the spec as its author wrote it; `about` the part of it that has no effect (descriptions, owners).
 
@@ -54,9 +66,12 @@ class Resource:
         return body_digest(self.body)
 
     @property
-    def scans(self) -> bool:
-        """Whether it reads rows that somebody else keeps."""
-        return isinstance(self.body, Relation) and self.body.scan is not None
+    def scanned(self) -> "Scanned | None":
+        """What was seen of rows that somebody else keeps, if it reads such."""
+        if not isinstance(self.body, Relation) or self.body.scan is None:
+            return None
+        scan = self.body.scan
+        return Scanned({n: str(k) for n, k in scan.declared}, dict(scan.there), tuple(scan.partitions))
 
     @cached_property
     def version(self) -> str:

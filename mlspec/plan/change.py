@@ -1,6 +1,6 @@
 """A plan: changes in the order in which they would be made, each with its action, its reason and what it leads to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -201,6 +201,29 @@ class Verdict:
     approvers: tuple[str, ...] = ()
 
 
+class Asked:
+    """A text that is made when somebody asks for it; equal to every text that is the same."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._made: str | Callable[[], str] = make
+
+    def __str__(self) -> str:
+        if not isinstance(self._made, str):
+            self._made = self._made()
+        return self._made
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, str | Asked) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that apply would do, in order, bound to the state and the specs that it was made of."""
@@ -209,8 +232,8 @@ class Plan:
     environment: str
     lineage: str
     serial: int
-    state_digest: str
-    specs_digest: str
+    state_digest: "str | Asked"
+    specs_digest: "str | Asked"
     changes: tuple[Change, ...] = ()
     unchanged: int = 0
     reviews: tuple[Review, ...] = ()

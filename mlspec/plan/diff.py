@@ -12,7 +12,7 @@ from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.bound import bind
-from mlspec.plan.change import Action, Change, Consequence, Estimate, FieldChange, Impact, Plan
+from mlspec.plan.change import Action, Asked, Change, Consequence, Estimate, FieldChange, Impact, Plan
 from mlspec.plan.columns import column_changes, impacts
 from mlspec.plan.compatible import with_compatibility
 from mlspec.plan.drift import MARK
@@ -65,7 +65,8 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     changes = tuple(c for c in every if c.address in kept)
     skipped = tuple(c for c in every if c.address not in kept)
     whole = Plan(
-        desired.project, desired.environment, as_recorded.lineage, as_recorded.serial, as_recorded.digest, desired.digest, changes,
+        desired.project, desired.environment, as_recorded.lineage, as_recorded.serial, Asked(lambda: as_recorded.digest),
+        Asked(lambda: desired.digest), changes,
         len(wanted) - len([c for c in every if c.action not in GONE]),
         destroy=wish.destroy, skipped=tuple(str(s.address) for s in skipped),
         notes=(*named.notes, *suggestions(every, desired, state)), excluded=tuple(str(s.address) for s in skipped if s.address in excluded),

@@ -41,10 +41,10 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "state": {
             "lineage": plan.lineage,
             "serial": plan.serial,
-            "digest": plan.state_digest,
+            "digest": str(plan.state_digest),
             "records": dict(plan.bound),
         },
-        "specs_digest": plan.specs_digest,
+        "specs_digest": str(plan.specs_digest),
         "destroy": plan.destroy,
         "changes": [_change(c) for c in plan.changes],
         "unchanged": plan.unchanged,

@@ -177,11 +177,15 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
+_TEXT = frozenset({str})
+
+
 def _texts(value: Any) -> Mapping[str, str]:
-    for key, item in _object(value).items():
-        if not isinstance(item, str):
-            raise _Wrong(" is not text", f"`{key}` in ")
-    return value  # type: ignore[no-any-return]  # looked at just now
+    found = _object(value)
+    if not _TEXT.issuperset(map(type, found.values())):
+        key = next(k for k, item in found.items() if not isinstance(item, str))
+        raise _Wrong(" is not text", f"`{key}` in ")
+    return found
 
 
 def _address(value: Any, where: str) -> Address:

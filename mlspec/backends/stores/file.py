@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlspec.backends.port import BackendError, Place
 from mlspec.backends.state_store import Kept, StateStore, Taken
-from mlspec.base.digest import digest
+from mlspec.base.digest import digest_bytes
 from mlspec.base.value import dataclass
 
 _LINE = re.compile(rb"(\d+) ([0-9a-f]{8}) (.*)")
@@ -55,7 +55,7 @@ class File(StateStore):
             return None
         except UnicodeDecodeError:
             raise BackendError(f"`{path}` is not text in UTF-8", self.rescue, "state-damaged") from None
-        return Kept(text, digest(text))
+        return Kept(text, _tag(text))
 
     def write(self, name: str, text: str, tag: str | None) -> str:
         path = self._path(name)
@@ -66,7 +66,7 @@ class File(StateStore):
             with _reported("write", path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _replace(path, text.encode())
-        return digest(text)
+        return _tag(text)
 
     def names(self, folder: str) -> tuple[str, ...]:
         return tuple(sorted(f"{folder}/{p.stem}" for p in self._path(f"{folder}/x").parent.glob("*.json")))
@@ -191,3 +191,7 @@ def _reported(verb: str, path: Path) -> Iterator[None]:
             "the state store needs a folder that it may write to",
             "state-store",
         ) from None
+
+
+def _tag(text: str) -> str:
+    return digest_bytes((text.encode(),))
