@@ -1,11 +1,15 @@
 """Runs the pipelines of `cases.py` on a target, and says what could be seen: which steps saw what, and how it ended."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import in_argo
 import pytest
@@ -162,17 +166,39 @@ def airflow_home(python: str, root: Path, *, database: bool = True) -> dict[str,
 
 
 def in_airflow(python: str, root: Path, asked) -> dict:
-    variables = airflow_home(python, root)
-    answer = root / "answer.json"
-    done = subprocess.run(
-        [python, str(HERE / "run_in_airflow.py"), str(answer)],
-        check=False,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        env=variables,
-        cwd=root,
-    )
-    (root / "airflow.log").write_text(done.stdout + done.stderr)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    return json.loads(answer.read_text())
+    """Run the DAGs of a folder in the one Airflow of this process, which takes long to start."""
+    started, answers, log = _airflow(python, root.parent)
+    assert started.stdin is not None
+    dags = root.parent / "airflow" / "dags"  # where it looks for them
+    shutil.rmtree(dags, ignore_errors=True)
+    shutil.copytree(asked["folder"], dags)
+    asked = {**asked, "folder": str(dags)}
+    before = log.stat().st_size
+    started.stdin.write(json.dumps(asked) + "\n")
+    started.stdin.flush()
+    answer = answers.readline()
+    said = log.read_bytes()[before:].decode("utf-8", "replace")
+    (root / "airflow.log").write_text(said)
+    assert answer, said[-3000:]
+    return json.loads(answer)
+
+
+@cache
+def _airflow(python: str, folder: Path) -> tuple[subprocess.Popen[str], IO[str], Path]:
+    """A process that runs DAGs, where its answers are read, and its log; it ends with this one."""
+    variables, log = airflow_home(python, folder / "airflow"), folder / "airflow.log"
+    reading, writing = os.pipe()
+    with log.open("wb") as file:
+        started = subprocess.Popen(
+            [python, str(HERE / "run_in_airflow.py"), str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=variables,
+            cwd=folder,
+            pass_fds=[writing],
+        )
+    os.close(writing)
+    atexit.register(started.kill)
+    return started, os.fdopen(reading), log
