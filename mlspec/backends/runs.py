@@ -20,9 +20,19 @@ class StepRun:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a fan-out keeps: the item whose metric `best` is the highest or lowest (`mode`); None where none was kept yet."""
+
+    best: str
+    mode: str
+    item: int | None = None
+
+
+@dataclass(frozen=True)
 class StepRecord:
     """What became of a step, or of one `item` of a fan-out: `running`, or as `StepRun` says, or `not run`.
 
+    `own` is the set of parameters of an item, which is in `parameters` too. `kept` says of a fan-out which item was kept, by which metric and `mode`.
     `inputs` and `outputs` are digests by name. `why` says why nothing was taken from the cache, where that was asked.
     """
 
@@ -40,6 +50,8 @@ class StepRecord:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     log: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    kept: Kept | None = None
 
     @property
     def label(self) -> str:

@@ -89,6 +89,9 @@ def _refuse(args: argparse.Namespace, *, about_runs: bool) -> None:
         "--checks": args.checks and about_runs,
         "--select": bool(args.select or args.exclude) and about_runs,
     }
+    given = [name for name, _ in args.param]
+    if twice := next((name for name in given if given.count(name) > 1), ""):
+        raise problem("meaningless-option", f"`--param {twice}=…` is given twice", help="leave one of them out")
     for option in (name for name, is_wrong in told.items() if is_wrong):
         raise problem("meaningless-option", f"`{option}` means nothing here", help="`mlspec run --help` has examples")
 
@@ -152,6 +155,8 @@ def _show(args: argparse.Namespace, session: "Session") -> int:
 
 
 def _logs(args: argparse.Namespace, session: "Session") -> int:
+    from mlspec.cli.views import remembered  # noqa: PLC0415 - start-up time: the ports bring sqlglot
+
     record = session.run_told(args.what[1])
     labels = [args.what[2]] if len(args.what) > 2 else [s.label for s in record.steps]  # noqa: PLR2004 - `logs RUN STEP`
     screen = results(args.no_color)
@@ -165,6 +170,8 @@ def _logs(args: argparse.Namespace, session: "Session") -> int:
         for label in at:
             _tell(screen, session, record.id, label, at, headed=len(at) > 1)
         if not args.follow or record.status != "running":
+            if not any(at.values()):
+                progress(args.no_color).show(remembered.silent(record, args.what[2:]))
             return 0
         if len(args.what) == 2:  # noqa: PLR2004 - `logs RUN`: steps that have begun since then
             at.update({s.label: 0 for s in record.steps if s.label not in at})

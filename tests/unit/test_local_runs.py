@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from local_project import ARTIFACT, Project, command, makes, measures
 
 from mlspec.backends.pipelines import local
-from mlspec.backends.pipelines._local import history
+from mlspec.backends.pipelines._local import history, remembered
 from mlspec.backends.port import BackendError
 from mlspec.ir.resource import body_digest
 from mlspec.ir.workflow import CommandStep, FanOut, Source, Workflow
@@ -155,6 +156,36 @@ def test_a_run_tells_what_it_was_made_with(project: Project):
     assert (m.name, m.metrics, a.inputs["m"], a.parameters) == ("m", {"n": 3.0}, m.outputs["m"], {"p": '"x"'})
     assert project.local.told("latest") == told
     assert project.local.log("latest", "a").name == "a.log"
+
+
+def test_a_run_that_another_process_takes_away_meanwhile(project: Project, monkeypatch):
+    project.run(makes("a"))
+    [kept] = project.local.runs()
+    project.fails(command("a", "exit 1"))
+    gone = project.root / ".mlspec" / "runs" / "dev" / project.local.runs()[0].id
+    there = local.run_folders(gone.parent)
+    shutil.rmtree(gone)
+    monkeypatch.setattr(local, "run_folders", lambda *_: there)
+    monkeypatch.setattr(remembered, "run_folders", lambda *_: there)
+    assert [r.id for r in project.local.runs()] == [kept.id]
+    with pytest.raises(BackendError, match=f"run `{gone.name}` is not kept any more"):
+        project.local.told("latest")
+    with pytest.raises(BackendError, match=f"run `{gone.name}` is not kept any more"):
+        project.local.resume(gone.name, Workflow("w", ()), project.tools)
+
+
+def test_a_run_that_goes_on_is_not_taken_away(project: Project):
+    project.fails(command("a", "exit 1"))
+    [record] = project.local.runs()
+    runs = project.root / ".mlspec" / "runs" / "dev"
+    held = history.RunFolder(runs / record.id, "w", 0.0).hold()
+    assert held is not None
+    project.local = local.Local(local.Local.Settings(keep_runs=1), project.local.place)
+    project.run(makes("a"))
+    assert record.id in {r.id for r in project.local.runs()}
+    os.close(held)
+    project.run(makes("a"))
+    assert record.id not in {r.id for r in project.local.runs()}
 
 
 def test_the_newest_run_stands_first(project: Project):

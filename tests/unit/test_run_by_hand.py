@@ -79,10 +79,33 @@ def test_a_pipeline_is_run_and_told_of(project: Path, mlspec):
     shown = json.loads(mlspec(project, "run", "show", listed["id"], "--format", "json").out)
     assert shown["parameters"] == {"share": 0.5, "who": "1e3"}
     assert shown["metrics"] == {"fit": {"auc": 0.3}}
+    [search] = shown["searches"]
+    assert search["keep"] == {"best": "auc", "mode": "max", "item": 2}
+    assert [(i["parameters"], i["metrics"], i["kept"]) for i in search["items"]] == [
+        ({"v": n}, {"auc": n / 10}, n == 3) for n in (1, 2, 3)
+    ]
     text = mlspec(project, "run", "show", "latest").out
+    assert "fit: 3 items, keeps the highest `auc`\nfit           status  took " in text
+    rows = [line.split() for line in text.splitlines() if line.startswith("fit[")]
+    assert [(row[0], [w for w in row if w in {"1", "2", "3", "0.1", "0.2", "0.3"}]) for row in rows] == [
+        (f"fit[{n}]", [str(n + 1), f"0.{n + 1}"]) for n in range(3)
+    ]
+    assert [line.split()[0] for line in text.splitlines() if " best " in line] == ["fit[2]"]
     assert "parameters: share = 0.5, who = '1e3'" in text
     again = mlspec(project, "run", "pipeline.score", "--param", "share=0.6", "--explain-cache")
     assert "fit[0]: not taken from the cache: parameter `share` differs (0.5 -> 0.6)" in again.err
+
+
+def test_it_is_said_that_nothing_was_written(tmp_path: Path, mlspec):
+    steps = {"first": {"command": "true"}, "second": {"command": "true", "when": "1 > 2"}}
+    write_project(tmp_path, [{"kind": "pipeline", "name": "quiet", "steps": steps}])
+    mlspec(tmp_path, "apply", "--auto-approve")
+    mlspec(tmp_path, "run", "pipeline.quiet")
+    said = mlspec(tmp_path, "run", "logs", "latest")
+    assert (said.out, said.err.startswith("No step of run `")) == ("", True)
+    assert said.err.endswith("` has written anything.\n")
+    assert "has written nothing.\n" in mlspec(tmp_path, "run", "logs", "latest", "first").err
+    assert "has written nothing: it was skipped.\n" in mlspec(tmp_path, "run", "logs", "latest", "second").err
 
 
 def test_a_run_that_failed_goes_on(project: Path, mlspec):
@@ -106,6 +129,7 @@ def test_a_run_that_failed_goes_on(project: Path, mlspec):
     [
         (("run", "pipeline.score", "--param", "share=2"), "`share`: `2` is more than 1"),
         (("run", "pipeline.score", "--param", "shore=2"), "did you mean `share`?"),
+        (("run", "pipeline.score", "--param", "who=a", "--param", "who=a"), "`--param who=…` is given twice"),
         (("run", "score"), "there is no `score`\nhelp: did you mean `pipeline.score`?"),
         (("run", "list", "score", "x"), "`x` is one word too many"),
         (("run", "logs"), "`logs` of which run?"),

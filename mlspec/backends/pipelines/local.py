@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -22,6 +22,8 @@ from mlspec.backends.pipelines._local.journal import Job, Journal
 from mlspec.backends.pipelines._local.process import Stopped
 from mlspec.backends.pipelines._local.register import known_version
 from mlspec.backends.pipelines._local.remembered import (
+    ALL_RUNS,
+    NoLongerKept,
     finished_steps,
     found_run,
     key_parts_before,
@@ -44,7 +46,6 @@ _PATIENCE = 60.0
 _MOMENT = 1.0
 """Seconds to wait for those who hold a run only to see whether somebody works on it."""
 _SHOWN = 20
-_ALL = "`mlspec run list` shows all"
 
 
 class Local(PipelineTarget):
@@ -130,7 +131,7 @@ class Local(PipelineTarget):
                     "run it anew: what is unchanged is taken from the cache", "not-resumable",
                 )  # fmt: skip
             if record.status == DONE:
-                raise BackendError(f"run `{record.id}` is finished", _ALL, "not-resumable")
+                raise BackendError(f"run `{record.id}` is finished", ALL_RUNS, "not-resumable")
             return self._go(workflow, _one_at_a_time(tools), folder, finished_steps(record), lock)
 
     def _go(
@@ -162,7 +163,10 @@ class Local(PipelineTarget):
 
     def runs(self, workflow: str = "") -> tuple[RunRecord, ...]:
         """What is kept of the runs of one workflow or of all, the newest first, without their steps."""
-        found = (read_run(path, self.place, steps=False) for path in run_folders(self._runs, workflow))
+        found = []
+        for path in run_folders(self._runs, workflow):
+            with suppress(NoLongerKept):  # taken away while we look
+                found.append(read_run(path, self.place, steps=False))
         return tuple(sorted(found, key=lambda record: record.id, reverse=True))
 
     def told(self, run: str) -> RunRecord:
@@ -224,9 +228,12 @@ class Local(PipelineTarget):
 @contextmanager
 def _held(folder: RunFolder, patience: float) -> Iterator[int]:
     """The lock of a run, as long as somebody works on it. Raises BackendError when another one has it."""
-    lock = folder.hold(patience)
+    try:
+        lock = folder.hold(patience)
+    except FileNotFoundError:
+        raise NoLongerKept(f"run `{folder.id}` is not kept any more", ALL_RUNS, "unknown-run") from None
     if lock is None:
-        raise BackendError(f"run `{folder.id}` is still going on", _ALL, "not-resumable")
+        raise BackendError(f"run `{folder.id}` is still going on", ALL_RUNS, "not-resumable")
     try:
         yield lock
     finally:

@@ -272,7 +272,18 @@ class Execution:
             "metrics": dict(result.outputs.metrics),
             "error": str(result.error) if result.error else "",
             "model": result.version.model if result.version else "",
+            **self._search(job, result),
         }
+
+    def _search(self, job: Job, result: Result) -> dict[str, Any]:
+        """Of an item, the set of parameters that is its own; of its step, by which metric which item was kept."""
+        step = self.steps[job[0]]
+        each = step.each if isinstance(step, CommandStep) else None
+        if each is None:
+            return {}
+        if job[1] is not None:
+            return {"set": {name: json.loads(text) for name, text in each.items[job[1]]}}
+        return {"keep": {"best": each.best, "mode": each.mode, "item": result.kept}} if each.best else {}
 
 
 def _label(job: Job) -> str:

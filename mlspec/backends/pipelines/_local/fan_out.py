@@ -61,7 +61,7 @@ def gather(scatter: Scatter, bench: Bench) -> Result:
         bench.tools.say(
             f"{scatter.step.name}: keeps item {item}, the {how} `{scatter.each.best}`: {_told(scatter, item)}"
         )
-        return Result(status, outputs=outputs)
+        return Result(status, outputs=outputs, kept=item)
     folder = bench.folder.step(scatter.step.name)
     return Result(status, outputs=Outputs(_collected(scatter, good, folder)))
 

@@ -74,11 +74,14 @@ class RunFolder:
 
 
 def is_alive(path: Path) -> bool:
-    """Whether somebody works on the run in a folder."""
+    """Whether somebody works on the run in a folder; nobody does where it was taken away meanwhile."""
     folder = RunFolder(path, "", 0.0)
     if not (path / _LOCK).exists():
         return False
-    held = folder.hold()
+    try:
+        held = folder.hold()
+    except FileNotFoundError:
+        return False
     if held is not None:
         os.close(held)
     return held is None
@@ -109,9 +112,12 @@ def new_run(runs: Path, workflow: str, version: str) -> RunFolder:
 def prune_runs(runs: Path, workflow: str, keep: int) -> set[str]:
     """Keep the newest runs of a workflow, and all that still run; give the cache keys that kept runs of all used."""
     own = [path for path, record in records(runs) if record.get("workflow") == workflow]
-    gone = [path for path in sorted(own)[: -max(keep, 1)] if not is_alive(path)]
-    for path in gone:
-        shutil.rmtree(path, ignore_errors=True)
+    for path in sorted(own)[: -max(keep, 1)]:
+        with suppress(FileNotFoundError):  # another process has taken it away
+            held = RunFolder(path, workflow, 0.0).hold()
+            if held is not None:  # nobody works on it, and as long as we hold it nobody can begin to
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(held)
     return used_keys(runs)
 
 

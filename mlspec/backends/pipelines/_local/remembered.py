@@ -10,10 +10,15 @@ from mlspec.backends.pipelines._local.history import LOST, RUNNING, is_alive, wh
 from mlspec.backends.pipelines._local.journal import Job, latest
 from mlspec.backends.pipelines._local.steps import CACHED, DONE
 from mlspec.backends.port import BackendError, Place
-from mlspec.backends.runs import RunRecord, StepRecord
+from mlspec.backends.runs import Kept, RunRecord, StepRecord
 
 LATEST = "latest"
+ALL_RUNS = "`mlspec run list` shows all"
 _PARAMETER, _INPUT = "parameter ", "input "
+
+
+class NoLongerKept(BackendError):
+    """A run whose folder another process has taken away, for only the newest are kept."""
 
 
 def run_folders(runs: Path, workflow: str = "") -> tuple[Path, ...]:
@@ -33,7 +38,7 @@ def found_run(runs: Path, name: str) -> Path:
     if len(found) == 1:
         return found[0]
     what = f"there is no run `{name}`" if not found else f"`{name}` is {len(found)} runs"
-    raise BackendError(what, "`mlspec run list` shows all", "unknown-run")
+    raise BackendError(what, ALL_RUNS, "unknown-run")
 
 
 def read_run(path: Path, place: Place, *, steps: bool = True) -> RunRecord:
@@ -48,6 +53,8 @@ def read_run(path: Path, place: Place, *, steps: bool = True) -> RunRecord:
             record.get("seconds", 0.0), record.get("digest", ""), record.get("version", ""), record.get("parameters", {}),
             record.get("made_with", {}), _steps(path, record, status) if steps else (), record.get("metrics", {}), shown(path, place),
         )  # fmt: skip
+    except FileNotFoundError as error:
+        raise NoLongerKept(f"run `{path.name}` is not kept any more", ALL_RUNS, "unknown-run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackendError(f"what is kept of run `{path.name}` cannot be read: {error}", "", "unknown-run") from error
 
@@ -77,6 +84,7 @@ def _step(job: Job, line: Mapping[str, Any], *, gone: bool) -> StepRecord:
         job[0], status, job[1], line.get("started_at") or (when(began) if began else ""), line.get("seconds", 0.0), line.get("attempts", 0),
         line.get("work", ""), line.get("why", ""), _under(parts, _PARAMETER), _under(parts, _INPUT), line.get("outputs", {}),
         line.get("metrics", {}), line.get("error", ""), line.get("log", ""),
+        line.get("set", {}), Kept(**line["keep"]) if line.get("keep") else None,
     )  # fmt: skip
 
 

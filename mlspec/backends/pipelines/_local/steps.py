@@ -25,7 +25,7 @@ DONE, CACHED, SKIPPED, FAILED, NOT_RUN = "done", "cached", "skipped", "failed", 
 class Result:
     """What became of a step. `work` is the digest of all that decides it, in `parts` by what that is; `key` the same where it is kept.
 
-    `why` says why nothing was taken from the cache.
+    `why` says why nothing was taken from the cache. `kept` is the item of a fan-out whose outputs are those of the step.
 
     `tolerated`: it failed, and the run goes on as if it had been skipped. `version` is what a register step registered.
     """
@@ -41,6 +41,7 @@ class Result:
     version: ModelVersion | None = None
     error: BackendError | None = None
     tolerated: bool = False
+    kept: int | None = None
 
 
 @dataclass(frozen=True)
