@@ -101,7 +101,9 @@ class ByHand(Keeping):
             else:
                 steps.append(step)
         chosen = dict(body.parameters) | {name: json.dumps(value) for name, value in values.items()}
-        return replace(body, steps=tuple(steps), parameters=tuple(sorted(chosen.items())))
+        defaults = {name: Allowed(_TYPES[type(json.loads(text))]) for name, text in body.parameters if name in values}
+        allowed = tuple(sorted((defaults | dict(body.allowed)).items()))  # a value may look like one of another type
+        return replace(body, steps=tuple(steps), parameters=tuple(sorted(chosen.items())), allowed=allowed)
 
     def _need_applied(self, address: Address) -> None:
         state, _ = self.recorded()

@@ -21,6 +21,11 @@ _QUANTITY = re.compile(
 _COUNT = re.compile(r"[0-9]{1,9}%?")
 _DECIMAL_POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY_POWERS = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_IMAGE = re.compile(
+    r"(?:(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
+    r"(?:[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+    r"(?::[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
 _OUR_PREFIXES = ("mlspec.dev", "kubernetes.io", "k8s.io")
 
 Json = dict[str, Any]
@@ -53,6 +58,21 @@ def checked_namespace(name: str) -> str:
     if not _DNS_LABEL.fullmatch(name):
         raise _refused(f"`{name}` is not a namespace", "small letters, digits and dashes, at most 63 characters")
     return name
+
+
+def unfit_image(text: str) -> str:
+    """Why no container runtime takes this for the name of an image; empty if it does."""
+    host, slash, rest = text.partition("/")
+    names_host = bool(slash) and (host == "localhost" or any(sign in host for sign in ".:"))
+    repository, at, given = (rest if names_host else text).partition("@")
+    path, colon, tag = repository.partition(":")
+    if text != "".join(text.split()):
+        return "it holds white space"
+    if path != path.lower():
+        return "a repository is written in small letters"
+    if (colon and not tag) or (at and not given):
+        return f"after `{'@' if at and not given else ':'}` nothing stands"
+    return "" if _IMAGE.fullmatch(text) else "it is written `registry/repository:tag` or `registry/repository@sha256:…`"
 
 
 def label_value(text: str) -> str:

@@ -3,15 +3,17 @@
 import re
 import sys
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 _MEMBER = r"""\s*(?:\.\s*(\w+)|\[\s*(['"])(\w+)\2\s*\])"""
 _METRICS = re.compile(rf"(?<![\w.])metrics{_MEMBER}")
+_METRIC = re.compile(rf"(?<![\w.])metrics{_MEMBER}{_MEMBER.replace(chr(92) + '2', chr(92) + '5')}")
 _PARAMETERS = re.compile(rf"(?<![\w.])parameters{_MEMBER}")
 _TEXT = re.compile(r"""(\[\s*)?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,")
 _FOREIGN = re.compile(r"(?<![\w.])(and|or|not)(?!\w)|(?<![=!<>])(=)(?!=)")
+_EXTREMES = (-1e300, 1e300)
 _CEL = {"and": "&&", "or": "||", "not": "!", "=": "=="}
 _UNEXPECTED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(.+?)' expecting .*")
 
@@ -69,6 +71,40 @@ def _members(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
 def _without_texts(text: str) -> str:
     """The expression with its texts emptied, but for those that stand in brackets as the name of a member."""
     return _TEXT.sub(lambda m: m[0] if m[1] else '""', text)
+
+
+def mistyped(text: str, parameters: Mapping[str, Collection[Any]]) -> str:
+    """Why an operator of a condition has no answer, whatever is measured: CEL calculates with numbers of one type only.
+
+    Metrics are doubles; `parameters` gives for each some values that it may have. Each is tried low and high, so that what
+    stands beside a decision is looked at too; what depends on anything else than types is not told.
+    """
+    found = _METRIC.finditer(_without_texts(text))
+    metrics = dict.fromkeys((m[1] or m[3], m[4] or m[6]) for m in found)
+    asked: dict[tuple[str, ...], tuple[Any, ...]] = dict.fromkeys(metrics, _EXTREMES)
+    asked |= {(name,): tuple(parameters[name]) for name in parameters_of(text) if parameters.get(name)}
+    program = _library().compile(text)
+    for values in _tries(asked):
+        context: dict[str, dict[str, Any]] = {"metrics": {}, "parameters": {}}
+        for name, value in values.items():
+            where = context["metrics"].setdefault(name[0], {}) if len(name) > 1 else context["parameters"]
+            where[name[-1]] = value
+        try:
+            program.execute(context)
+        except TypeError as error:
+            return str(error).partition(" CEL does not")[0].rstrip(".")
+        except Exception:  # noqa: BLE001, S110 - of these values, not of their types
+            pass
+    return ""
+
+
+def _tries(asked: Mapping[tuple[str, ...], tuple[Any, ...]]) -> Iterator[dict[tuple[str, ...], Any]]:
+    """All the first values, all the last ones, and each of them with one that is another."""
+    for base in (0, -1):
+        values = {name: some[base] for name, some in asked.items()}
+        yield values
+        for name, some in asked.items():
+            yield from (values | {name: one} for one in some)
 
 
 def holds(text: str, values: Mapping[str, Any]) -> bool:

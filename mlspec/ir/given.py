@@ -13,6 +13,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "float64": (int, float),
     "boolean": (bool,),
 }
+NUL = "\0"
+CARRIES_NO_NUL = "it holds a NUL character, and no environment variable can"
 _WHOLE = 2**53
 """Up to here a double tells whole numbers apart."""
 
@@ -41,6 +43,8 @@ def unfit(value: Any, allowed: Allowed) -> str:
     """Why a value does not fit; empty if it does."""
     if not isinstance(value, _KINDS[allowed.type]) or (isinstance(value, bool) and allowed.type != "boolean"):
         return f"`{value}` is not a `{allowed.type}`"
+    if isinstance(value, str) and NUL in value:
+        return CARRIES_NO_NUL
     if isinstance(value, float) and not math.isfinite(value):
         return f"`{value}` is not a finite number"
     if type(value) is int and not -(2**63) <= value < 2**63:

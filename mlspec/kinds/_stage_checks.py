@@ -5,7 +5,7 @@ from typing import Any
 
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.base.value import dataclass
-from mlspec.ir.condition import ConditionProblem, compile_condition, parameters_of, unbound
+from mlspec.ir.condition import ConditionProblem, compile_condition, mistyped, parameters_of, unbound
 from mlspec.ir.given import unfit
 from mlspec.ir.workflow import Allowed, OfParameter, OutputType
 from mlspec.kinds._stages import Stage, kind_of, reference
@@ -14,7 +14,7 @@ from mlspec.language.scope import Scope
 
 Path = tuple[str | int, ...]
 _WORDS = {"register_model": "register"}
-_REPEATED = ("retry_delay", "retry_factor", "retry_max_delay")
+_WAITS = ("retry_delay", "retry_factor", "retry_max_delay")
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,21 @@ class Checks:
             for field in sorted(stage.said - allowed):
                 message = f"`{field}` means nothing in a step with `{shown}`"
                 yield self.scope.error("meaningless-field", message, *at, field, key=True)
-        for field in _REPEATED if not spec.retries else ():
-            if field in stage.said:
-                message = f"`{field}` means nothing without `retries`"
-                yield self.scope.error("meaningless-field", message, *at, field, key=True)
+        yield from self._repeated(stage, at)
         if spec.what == "use" and "outputs" in stage.said:
             message = "`outputs` means nothing in a step with `use`: they are those of the step that is used"
             yield self.scope.error("meaningless-field", message, *at, "outputs", key=True)
+
+    def _repeated(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        """Waits between attempts that are not made, and factors of a wait that is not there."""
+        fields, lacks = (_WAITS, "retries") if not stage.spec.retries else (_WAITS[1:], "retry_delay")
+        for field in fields if not getattr(stage.spec, lacks) else ():
+            message = f"`{field}` means nothing without `{lacks}`"
+            if field in stage.said:
+                yield self.scope.error("meaningless-field", message, *at, field, key=True)
+            elif stage.used and lacks == "retry_delay" and field in stage.used.model_fields_set:
+                message = f"{message}, which neither step `{stage.name}` nor `{stage.used.address}` says"
+                yield self.scope.error("meaningless-field", message, *at, "use", help="add `retry_delay`")
 
     def _work(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
         """What the step that is used says by itself is refused there."""
@@ -83,6 +91,10 @@ class Checks:
             message = f"the condition cannot be read: {problem}"
             yield self.scope.error("invalid-condition", message, *at, "when", help=problem.help)
             return
+        some = {name: list(_some_values(parameter)) for name, parameter in self.parameters.items()}
+        if why := mistyped(when, some):
+            help_ = "metrics are doubles, and CEL calculates with numbers of one type: write `2.0` for `2`, or `double(parameters.x)`"
+            yield self.scope.error("invalid-condition", f"the condition has no answer: {why}", *at, "when", help=help_)
         for name in parameters_of(when):
             if name not in self.parameters:
                 help_ = known_names(name, self.parameters, "parameter")
@@ -223,3 +235,16 @@ class Checks:
         for name in sorted(set(stage.declared) - given):
             message = f"step `{stage.name}` gives `{stage.used.address}` no value for `{name}`, which has no default"
             yield self.scope.error("invalid-use", message, *at, "use", help=f"add `parameters: {{{name}: …}}`")
+
+
+def _some_values(parameter: Parameter) -> Iterator[Any]:
+    """Some values that a parameter may have, of its type."""
+    match parameter.type:
+        case "boolean":
+            yield from (False, True)
+        case "string":
+            yield from dict.fromkeys(v for v in (parameter.default, *parameter.choices, "") if isinstance(v, str))
+        case "int64":
+            yield from (-(2**40), 2**40)
+        case "float64":
+            yield from (-1e300, 1e300)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from mlspec.base.diag import Diagnostic
 from mlspec.base.value import dataclass
 from mlspec.documents.project import OutsideProject
-from mlspec.ir.given import unfit
+from mlspec.ir.given import CARRIES_NO_NUL, NUL, unfit
 from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
@@ -173,11 +173,24 @@ class Work(Part):
                 message = f"`{name}` is not a name for an environment variable of yours"
                 help_ = "names that begin with `MLSPEC_` are those of the step contract"
                 yield Wrong("invalid-name", message, (field, name), help_, key=True)
+        yield from self._not_carried(command or ())
         for small, large in (("retry_delay", "retry_max_delay"), ("idle_timeout", "timeout")):
             low, high = getattr(self, small), getattr(self, large)
             if low and high and low.seconds > high.seconds:
                 message = f"`{small}` ({low}) is longer than `{large}` ({high}), and would never count"
                 yield Wrong("invalid-step", message, (small,), other=large)
+
+    def _not_carried(self, command: tuple[str, ...]) -> Iterator[Wrong]:
+        """What no process can be started with."""
+        if any(NUL in part for part in command):
+            yield Wrong("invalid-value", "`command` holds a NUL character, and nothing can be started so", ("command",))
+        for name, value in self.env.items():
+            if NUL in value:
+                yield Wrong("invalid-value", f"`{name}`: {CARRIES_NO_NUL}", ("env", name))
+        for field in ("env", "secrets"):
+            for name in (n for n in getattr(self, field) if not n or "=" in n or NUL in n):
+                message = f"`{name}` is not a name for an environment variable"
+                yield Wrong("invalid-name", message, (field, name), "it is not empty, and has no `=` in it", key=True)
 
     def work(self, name: str, code: tuple[tuple[str, str], ...]) -> CommandStep:
         """The step as backends see it, with the digests of its code, but without inputs and parameters."""

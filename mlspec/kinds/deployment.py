@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mlspec.base.diag import Diagnostic, known_names
+from mlspec.ir.given import CARRIES_NO_NUL, NUL
 from mlspec.ir.resource import Body
 from mlspec.ir.service import Account, Autoscale, Computed, Disruption, Peer, Probe, Rollout, Service, Toleration
 from mlspec.ir.workflow import Used, Workflow
@@ -262,6 +263,8 @@ class Deployment(Spec):
                     f"`{name}` is not a name for an environment variable of yours",
                     "env" if name in self.env else "secrets",
                 )
+        for name in (n for n, value in self.env.items() if NUL in value):
+            yield scope.error("invalid-value", f"`{name}`: {CARRIES_NO_NUL}", "env", name)
         for name in sorted(set(self.env) & set(self.secrets)):
             yield scope.error(
                 "duplicate-name", f"`{name}` is both in `env` and in `secrets`", "secrets", name, key=True

@@ -139,7 +139,7 @@ class Model(Spec):
         version = digest("model", contract, self.framework, output, values, [_decides(s) for s in steps])
         yield "", Workflow(
             self.name, finished, values, run_on_apply=True, version=version,
-            allowed=pipeline.allowed(), on_error=pipeline.on_error,
+            allowed=pipeline.allowed(self.parameters), on_error=pipeline.on_error,
         )  # fmt: skip
         for alias, target in sorted(self.aliases.items()):
             pinned = target != CURRENT

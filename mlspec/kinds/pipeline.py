@@ -70,7 +70,7 @@ class Pipeline(Spec):
         triggers = tuple(sorted(str(scope.address(t)) for t in self.triggers))
         yield "", Workflow(
             self.name, self.lowered(scope, {}, final=False), self.values({}), plan,
-            allowed=self.allowed(), triggers=triggers, on_error=self.on_error,
+            allowed=self.allowed({}), triggers=triggers, on_error=self.on_error,
         )  # fmt: skip
 
     def stages(self, scope: Scope) -> dict[str, Stage]:
@@ -81,10 +81,10 @@ class Pipeline(Spec):
         """The parameters with their values in JSON."""
         return tuple((n, json.dumps(given.get(n, p.default))) for n, p in sorted(self.parameters.items()))
 
-    def allowed(self) -> tuple[tuple[str, Allowed], ...]:
-        """What parameters may be, as far as their values do not tell."""
-        found = ((n, p) for n, p in sorted(self.parameters.items()))
-        return tuple((n, p.allowed) for n, p in found if p.allowed != Allowed(kind_of(p.default)))
+    def allowed(self, given: Mapping[str, Any]) -> tuple[tuple[str, Allowed], ...]:
+        """What parameters may be, as far as their values, some of them `given`, do not tell."""
+        found = ((n, p, given.get(n, p.default)) for n, p in sorted(self.parameters.items()))
+        return tuple((n, p.allowed) for n, p, value in found if p.allowed != Allowed(kind_of(value)))
 
     def lowered(self, scope: Scope, datasets: Mapping[str, str], *, final: bool) -> tuple[Step, ...]:
         """The steps, parents first; `final` steps carry the digests of their code, others are a definition only."""

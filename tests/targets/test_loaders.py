@@ -66,7 +66,7 @@ def test_airflow_makes_pods_of_it(loaded):
     dag = loaded["churn-train"]
     assert {task["class"] for task in dag["tasks"].values()} == {"KubernetesPodOperator"}
     item = dag["tasks"]["train-0-of-2"]
-    assert item["image"] == "ghcr.io/acme/train@sha256:00ff"
+    assert item["image"] == "ghcr.io/acme/train@sha256:00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff"
     assert item["resources"]["limits"] == {"cpu": "2", "memory": "2Gi", "nvidia.com/gpu": "1"}
     assert item["variables"]["TOKEN"] == ["warehouse", "api.token"]
     assert (item["retries"], item["retry_delay"], item["factor"], item["longest"], item["timeout"]) == (

@@ -37,7 +37,7 @@ TRAIN = CommandStep(
     (("MODE", "on"),),
     (("TOKEN", Secret("kubernetes", "warehouse/api.token")),),
     (("code/train.py", ""),),
-    "ghcr.io/acme/train@sha256:00ff",
+    "ghcr.io/acme/train@sha256:00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff",
     Resources("500m", "1Gi", 1, "2", "2Gi"),
     retries=3,
     retry_delay=30.0,

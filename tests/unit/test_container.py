@@ -179,7 +179,7 @@ def test_images_are_written_and_never_over_anything(deployed, tmp_path, capsys):
                 "--output",
                 str(tmp_path / "server"),
                 "--base",
-                "python@sha256:00ff",
+                "python@sha256:00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff",
                 "--format",
                 "json",
             ]
@@ -189,7 +189,7 @@ def test_images_are_written_and_never_over_anything(deployed, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["files"] == ["Dockerfile", ".dockerignore", "requirements.txt"]
     text = (tmp_path / "server/Dockerfile").read_text()
-    assert "FROM python@sha256:00ff\n" in text
+    assert "FROM python@sha256:00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff\n" in text
     assert 'ENTRYPOINT ["python", "-m", "mlspec.serving.container"]' in text
     assert "USER 65532:65532" in text
     with pytest.raises(Problems, match="there already"):

@@ -248,3 +248,9 @@ def test_metrics_of_items_are_files_of_their_own(project: Project):
     step = command("fit", "echo '{\"a\": 1}' > $MLSPEC_OUTPUT_M", [("m", OutputType.METRICS)], each=each("x"))
     assert project.statuses(step) == {"fit": "done"}
     assert json.loads(project.file("fit/m/0/m.json")) == {"a": 1}
+
+
+def test_a_condition_sees_a_parameter_as_its_type_has_it(project: Project):
+    asks = command("asks", "true", when="parameters.rate * 2.0 > 1.0")
+    found = project.statuses(asks, parameters=(("rate", "1"),), allowed=(("rate", Allowed("float64")),))
+    assert found == {"asks": "done"}

@@ -265,6 +265,15 @@ EACH = {"grid": {"d": [1, 2]}}
         ({"b": {"command": "x", "when": "true and false"}}, ("invalid-condition", "the condition cannot be read: `and` is no operator of CEL")),
         ({"b": {"command": "x", "when": "1 1"}}, ("invalid-condition", "the condition cannot be read: `1` is not expected there")),
         ({"b": {"command": "x", "when": "1 <"}}, ("invalid-condition", "the condition cannot be read: it ends too early")),
+        ({"b": {"command": "x", "retries": 2, "retry_factor": 2}}, ("meaningless-field", "`retry_factor` means nothing without `retry_delay`")),
+        ({"b": {"command": "x", "retries": 2, "retry_max_delay": "1m"}}, ("meaningless-field", "`retry_max_delay` means nothing without `retry_delay`")),
+        ({"b": {"command": "x\0y"}}, ("invalid-value", "`command` holds a NUL character, and nothing can be started so")),
+        ({"b": {"command": "x", "env": {"A": "x\0y"}}}, ("invalid-value", "`A`: it holds a NUL character, and no environment variable can")),
+        ({"b": {"command": "x", "env": {"A=B": "x"}}}, ("invalid-name", "`A=B` is not a name for an environment variable")),
+        ({"b": {"command": "x", "secrets": {"": {"env": "X"}}}}, ("invalid-name", "`` is not a name for an environment variable")),
+        ({"b": {"command": "x", "parameters": {"p": "x\0y"}}}, ("invalid-parameter", "`p`: it holds a NUL character, and no environment variable can")),
+        ({"b": {"command": "x", "each": {"grid": {"p": ["x\0y"]}}}}, ("invalid-parameter", "`p`: it holds a NUL character, and no environment variable can")),
+        ({"a": A, "b": {"command": "x", "when": "metrics.a.n * 2 > 1.0"}}, ("invalid-condition", "the condition has no answer: Unsupported operation: float * int")),
         ({"b": {"command": "x", "retry_factor": 2}}, ("meaningless-field", "`retry_factor` means nothing without `retries`")),
         ({"a": A, "b": {"use": "fit", "inputs": {"rows": "a.o"}, "parameters": {"alpha": 1}}}, ("wrong-type", "`a.o` is of type `artifact`, not `metrics`")),
         ({"a": A, "b": {"use": "fit", "inputs": {"rows": "a.m", "x": "a.o"}, "parameters": {"alpha": 1}}}, ("invalid-use", "`step.fit` has no input `x`")),
@@ -293,6 +302,44 @@ def test_what_is_refused(tmp_path, steps, found):
 def test_bounds_that_judge_nothing_are_refused_of_pipelines_and_steps(tmp_path, said, found):
     used = {"kind": "step", "name": "s", "command": "x", "parameters": {"p": said}}
     assert problems(tmp_path, pipeline({"a": {"command": "x"}}, parameters={"p": said}), used) == [found, found]
+
+
+def test_a_factor_of_a_step_that_is_used_needs_a_delay_from_somewhere(tmp_path):
+    used = {"kind": "step", "name": "s", "command": "x", "retries": 2, "retry_factor": 2}
+    said = "`retry_factor` means nothing without `retry_delay`, which neither step `a` nor `step.s` says"
+    assert problems(tmp_path, pipeline({"a": {"use": "s"}}), used) == [("meaningless-field", said)]
+    assert step(tmp_path, {"use": "s", "retry_delay": "5s"}, used).retry_factor == 2.0
+
+
+NO_OVERLOAD = "No such overload: the operation is not defined for the given operand types"
+PARAMETERS = {
+    "n": {"type": "int64", "default": 3}, "rate": {"type": "float64", "default": 1}, "mode": {"type": "string", "default": "a"},
+    "on": {"type": "boolean", "default": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("metrics.a.x > 0.5 || parameters.n * metrics.a.y > 1.0", NO_OVERLOAD),
+        ("metrics.a.x > 0.5 && metrics['a'].y - 1 > 0.0", "Unsupported operation: float - int"),
+        ("parameters.on ? true : metrics.a.x + 1 > 2.0", "Unsupported operation: float + int"),
+        ("parameters.mode == 'b' && metrics.a.x + 1 > 2.0", ""),  # no value that is known leads there
+        ("parameters.mode + 1 == 'a1'", "Unsupported operation: string + int"),
+        ("parameters.mode > 1", NO_OVERLOAD),
+        ("parameters.n / 2 > 1 && metrics.a.x > 1 && metrics.a.x == 2 && parameters.n in [3.0]", ""),
+        ("parameters.rate * 2.0 > 1 && double(parameters.n) * metrics.a.x > 1", ""),
+        ("1 / (parameters.n - parameters.n) > 1", ""),
+    ],
+)
+def test_numbers_of_two_types_are_not_calculated_with(tmp_path, when, said):
+    steps = {"a": {**A, "outputs": {"m": "metrics"}}, "b": {"command": "x", "when": when}}
+    written = pipeline(steps, parameters=PARAMETERS)
+    if said:
+        assert problems(tmp_path, written) == [("invalid-condition", f"the condition has no answer: {said}")]
+    else:
+        write_project(tmp_path, [written])
+        Session(tmp_path).validate()
 
 
 def test_a_step_that_is_used_is_refused_where_it_is_written(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from rendered_workflows import CHECK, FULL, IMAGE, MODEL, SCHEDULE, SMALL, TARGETS, TRAIN, VERSION, make, texts
 
+from mlspec.backends import cluster
 from mlspec.backends.needs import needs
 from mlspec.backends.pipelines._airflow.code import BELOW
 from mlspec.backends.pipelines._step.task import Task
@@ -233,6 +234,14 @@ def test_a_condition_that_only_cel_has_is_refused_with_its_place(name, when, why
             replace(SMALL, steps=(CommandStep("only", ("x",), secrets=(("T", Secret("env", "T")),)),)),
             "which a cluster does not have",
         ),
+        (
+            "argo",
+            {},
+            changed_step(image="Ghcr/Acme:1"),
+            "`Ghcr/Acme:1` is not the name of an image: a repository is written in small",
+        ),
+        ("kubeflow", {"image": "a b"}, SMALL, "it holds white space"),
+        ("airflow", {"image": "ghcr.io/acme/train:"}, SMALL, "after `:` nothing stands"),
         ("argo", {}, changed_step(retry_factor=1.5), "Argo multiplies by whole numbers"),
         ("argo", {}, changed_step(on_error=OnError.STOP), "for the whole pipeline"),
         ("kubeflow", {}, changed_step(resources=Resources(storage="1Gi")), "disk"),
@@ -251,6 +260,41 @@ def test_what_a_target_cannot_take_is_said_by_the_plan(name, settings, workflow,
     found = list(make(name, tmp_path, **settings).refused(workflow))
     assert any(said in str(one) for one in found), found
     assert all(one.help for one in found)
+
+
+def test_a_template_that_no_cluster_keeps_is_refused(tmp_path):
+    def many(count):
+        return Workflow("w", tuple(CommandStep(f"s{n}", ("x",)) for n in range(count)))
+
+    (said,) = make("argo", tmp_path).refused(many(5_500))
+    assert "its WorkflowTemplate has 1.8 MB, and a cluster keeps no object of more than 1.5 MB" in str(said)
+    assert "set `max_bytes`" in said.help
+    assert list(make("argo", tmp_path).refused(many(500))) == []
+    assert list(make("argo", tmp_path, max_bytes=100_000).refused(many(500))) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "python", "python:3", "ghcr.io/acme/train:1.4", "localhost/x", "localhost:5000/a/b", "Registry.Example.com/a__b/c-d.e:V1",
+        "[::1]:5000/x", "a/b@sha256:" + "0f" * 32, "registry.example.com:443/a:1@sha256:" + "0f" * 32, "100200.dkr.ecr.eu.example.com/x:latest",
+    ],
+)  # fmt: skip
+def test_names_of_images(text):
+    assert cluster.unfit_image(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a b", "it holds white space"), ("a\n", "it holds white space"), ("Acme/x", "a repository is written in small letters"),
+        ("ghcr.io/Acme/x:1", "a repository is written in small letters"), ("a:", "after `:` nothing stands"), ("a/b@", "after `@` nothing stands"),
+        ("a:1:2", "it is written"), ("-a", "it is written"), ("a//b", "it is written"), ("a@sha256:12", "it is written"), ("a:.b", "it is written"),
+        ("https://x/y", "it is written"), ("a:" + "x" * 129, "it is written"), ("a/", "it is written"),
+    ],
+)  # fmt: skip
+def test_what_is_no_name_of_an_image(text, why):
+    assert cluster.unfit_image(text).startswith(why)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

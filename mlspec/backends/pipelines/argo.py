@@ -1,7 +1,8 @@
 """Renders pipelines for Argo Workflows: a WorkflowTemplate, a CronWorkflow where there is a schedule, a Workflow for a model."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from mlspec.backends import cluster
@@ -9,7 +10,7 @@ from mlspec.backends.manifest import manifest_text
 from mlspec.backends.pipelines._argo.template import dag, retry_strategy, template
 from mlspec.backends.pipelines._rendered.container import ContainerSettings, container_problems, parameter_text
 from mlspec.backends.pipelines._rendered.kept import Rendering, header
-from mlspec.backends.pipelines._rendered.refusals import mixed_stop, refusals
+from mlspec.backends.pipelines._rendered.refusals import mixed_stop, refusal, refusals
 from mlspec.backends.pipelines._rendered.tasks import planned
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.value import dataclass
@@ -24,10 +25,11 @@ class Argo(Rendering):
 
     @dataclass(frozen=True)
     class Settings(ContainerSettings):
-        """Artifacts go through the artifact repository that is the default of the namespace."""
+        """Artifacts go through the artifact repository that is the default of the namespace. `max_bytes` is the largest object that the cluster keeps."""
 
         namespace: str = "default"
         service_account: str = ""
+        max_bytes: int = 1_500_000
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
@@ -44,8 +46,20 @@ class Argo(Rendering):
             if isinstance(step, CommandStep):
                 retry_strategy(step)
 
-        yield from refusals(workflow, self.place.environment, check)
-        yield from mixed_stop(workflow)
+        found = (*refusals(workflow, self.place.environment, check), *mixed_stop(workflow))
+        yield from found or self._too_large(workflow)
+
+    def _too_large(self, workflow: Workflow) -> Iterator[BackendError]:
+        """A template that no cluster keeps; as it is sent, without white space."""
+        with suppress(BackendError):  # what is wrong with an option is told where files are rendered
+            made = self._object("WorkflowTemplate", self.object_name(workflow), self._spec(workflow), workflow)
+            size, most = len(json.dumps(made, separators=(",", ":"))), self.settings.max_bytes
+            if size > most:
+                what = f"its WorkflowTemplate has {size / 1e6:.1f} MB, and a cluster keeps no object of more than {most / 1e6:.1f} MB"
+                help_ = (
+                    "split the pipeline, or its fan-out; where etcd takes more, set `max_bytes` in the target's options"
+                )
+                yield refusal(what, help_, ())
 
     def files(self, workflow: Workflow) -> Mapping[str, str]:
         name = self.object_name(workflow)

@@ -139,8 +139,13 @@ def _model_volume(service: Service, setting: Setting) -> list[Json]:
 def image(service: Service, default: str) -> str:
     """The image that is named, or that of the target. Raises BackendError."""
     found = service.image or default
-    if not found or found != "".join(found.split()):
-        message = f"deployment `{service.name}` has no image" if not found else f"`{found}` is not the name of an image"
+    why = cluster.unfit_image(found) if found else ""
+    if not found or why:
+        message = (
+            f"deployment `{service.name}` has no image"
+            if not found
+            else f"`{found}` is not the name of an image: {why}"
+        )
         raise BackendError(message, "set `image` in the deployment or in the target's options", "no-image", ("image",))
     return found
 

@@ -51,8 +51,10 @@ def image_of(step: Step, settings: ContainerSettings) -> str:
             f"step `{step.name}` has no image{why}", f"set `image` in {where}the target's options", "no-image",
             ("steps", step.name),
         )  # fmt: skip
-    if image != "".join(image.split()):
-        raise BackendError(f"`{image}` is not the name of an image", "", "no-image", ("steps", step.name, "image"))
+    if why := cluster.unfit_image(image):
+        at = ("steps", step.name, "image") if own else ("steps", step.name)
+        help_ = "as in `ghcr.io/acme/train:1.4`" if own else "it is `image` in the target's options"
+        raise BackendError(f"`{image}` is not the name of an image: {why}", help_, "no-image", at)
     return image
 
 
