@@ -12,7 +12,8 @@ from mlspec.compile.project import Compiled
 from mlspec.compile.retrieval import choose
 from mlspec.ir.columntype import INTEGERS
 from mlspec.ir.relation import AsOf, Keep, Relation
-from mlspec.ir.sql.analyse import Analysis, analyse, expression
+from mlspec.ir.sql.analyse import analyse, expression
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems

@@ -13,7 +13,8 @@ from mlspec.compile.project import Compiled
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.relation import AsOf, Column, Keep, Lookup, Relation
 from mlspec.ir.spine import NUMBER, SPINE
-from mlspec.ir.sql.analyse import Analysis, expression
+from mlspec.ir.sql.analyse import expression
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, table
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.parse import parse

@@ -12,7 +12,7 @@ from mlspec.base.value import replace
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import AsOf, Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
-from mlspec.ir.sql.analyse import Analysis
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.kinds._datasets.forward import Forward, forward
 from mlspec.kinds._datasets.history import history_check

@@ -12,7 +12,8 @@ from mlspec.documents.project import Files
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Column, Relation
-from mlspec.ir.sql.analyse import Analysis, analyse, expression
+from mlspec.ir.sql.analyse import analyse, expression
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.language.sql import Sql, place_in
 

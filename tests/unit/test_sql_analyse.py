@@ -4,7 +4,8 @@ import pytest
 
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Relation
-from mlspec.ir.sql.analyse import Analysis, analyse
+from mlspec.ir.sql.analyse import analyse
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 
 

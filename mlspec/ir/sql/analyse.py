@@ -1,6 +1,6 @@
 """A query understood: its tables and columns resolved, its output typed, its lineage and digests taken."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from sqlglot import exp
@@ -14,7 +14,10 @@ from mlspec.base.diag import known_names
 from mlspec.base.value import dataclass, replace
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
+from mlspec.ir.sql._plain.grammar import Query, plain
+from mlspec.ir.sql._plain.understand import understand
 from mlspec.ir.sql.ahead import looks_ahead
+from mlspec.ir.sql.analysis import Analysis, Lookup
 from mlspec.ir.sql.decimals import METADATA
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.explicit import explicit
@@ -25,29 +28,16 @@ from mlspec.ir.sql.reproducible import unordered
 from mlspec.ir.sql.shapes import shape
 from mlspec.ir.sql.soundness import columns_of, names, types, unnamed
 
-Lookup = Callable[[str], tuple[str, Relation] | SqlProblem]
-"""From a table's name as written to its address and relation, or to what is wrong with the name."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """`query` is canonical: every table an address in double quotes. `unknown`: digested whole, not by column.
-
-    `warnings` are about what may be meant; an error would have been raised.
-    """
-
-    query: str
-    columns: tuple[Column, ...]
-    rows_digest: str
-    reads: tuple[str, ...]
-    unknown: bool = False
-    warnings: tuple[SqlProblem, ...] = ()
-    ahead: tuple[SqlProblem, ...] = ()
-    """Where it looks at rows later than the one it speaks about: right for what is known in advance, and for labels."""
-
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
+    query = _PLAIN.pop(text, None) or (plain(text) if text not in _READ else None)
+    found = understand(query, lookup) if query is not None else None
+    return found or analyse_any(text, lookup)
+
+
+def analyse_any(text: str, lookup: Lookup) -> Analysis:
+    """The same for every query, by the whole parser. Raises SqlProblems."""
     read = _READ.pop(text, None) or _read(text)
     tree = read.tree
     warnings = tuple(dict.fromkeys(unordered(read.nodes, text)))
@@ -161,6 +151,7 @@ class _Read:
 
 
 _READ: dict[str, _Read] = {}
+_PLAIN: dict[str, Query] = {}
 """Queries whose tables were looked for, until they are understood: a query is parsed once."""
 _MOST_READ = 2_000
 """Trees are large: more than these are parsed again when they are understood."""
@@ -215,6 +206,17 @@ def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:
 
 def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
+    query = _PLAIN.get(text) or (plain(text) if text not in _READ else None)
+    if query is None:
+        yield from tables_of_any(text)
+        return
+    if len(_PLAIN) < _MOST_READ:
+        _PLAIN[text] = query
+    yield from query.places()
+
+
+def tables_of_any(text: str) -> Iterator[tuple[str, int, int]]:
+    """The same for every query, by the whole parser."""
     try:
         read = _READ.get(text) or _read(text)
     except SqlProblems:

@@ -10,7 +10,8 @@ from mlspec.base.digest import digest
 from mlspec.base.value import dataclass
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Column
-from mlspec.ir.sql.analyse import Analysis, origins_of
+from mlspec.ir.sql.analyse import origins_of
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column
 from mlspec.ir.sql.parse import parse

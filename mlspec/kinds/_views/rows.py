@@ -13,7 +13,7 @@ from mlspec.base.value import replace
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
 from mlspec.ir.sql.ahead import is_earlier
-from mlspec.ir.sql.analyse import Analysis
+from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, table
 from mlspec.ir.sql.parse import parse

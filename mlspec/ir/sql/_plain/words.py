@@ -1,0 +1,93 @@
+"""The words of a plain query: a text cut into keywords, names, numbers, texts and signs; or not plain at all.
+
+What the parser of the canonical dialect could read in more than one way is not plain.
+"""
+
+import re
+from functools import lru_cache
+
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.parsers.duckdb import DuckDBParser
+
+
+class NotPlain(Exception):
+    """A query that is not of the plain kind: it may be right or wrong, and is for the whole parser."""
+
+
+KEYWORDS = frozenset(
+    """
+    SELECT FROM WHERE GROUP BY HAVING AS JOIN INNER LEFT OUTER ON AND OR NOT IS NULL IN BETWEEN LIKE CASE WHEN THEN ELSE END
+    CAST DISTINCT WITH TRUE FALSE
+    """.split()
+)
+TYPES = frozenset("BIGINT BOOLEAN DATE DOUBLE INT INTEGER TEXT TIMESTAMP VARCHAR".split())
+_ONE, _MANY = (1, 1), (2, 99)
+FUNCTIONS = {
+    **dict.fromkeys("abs avg ceil count exp floor length ln lower max min sqrt sum trim upper".split(), _ONE),
+    "coalesce": _MANY, "greatest": _MANY, "least": _MANY, "nullif": (2, 2), "round": (1, 2),
+}  # fmt: skip
+"""From functions to how many values they may have, at least and at most."""
+AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
+_RESERVED = frozenset(
+    word
+    for key in (*DuckDB.Tokenizer.KEYWORDS, *DuckDBParser.NO_PAREN_FUNCTION_PARSERS)
+    for word in re.split(r"[\s-]+", key.upper())
+)
+_QUOTED = DuckDB.Generator.RESERVED_KEYWORDS
+"""Names that the canonical dialect writes in quotes."""
+_PARTS = re.compile(
+    r"\s*(?:--[^\n]*\s*)*([A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9_.]*|'[^'\\\n\r\t]*'|[-+*/%<>=!|&^~@#?:$\[\]{}]+|.)",
+    re.ASCII | re.DOTALL,
+)
+_NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+_SIGNS = frozenset({"+", "-", "*", "/", "%", "=", "<>", "!=", "<", "<=", ">", ">=", "::", "(", ")", ",", "."})
+_BROKEN = re.compile(r"\b(group|order)\s*--|sqlglot", re.IGNORECASE)
+"""A comment inside a keyword, and comments that the parser obeys."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text: keywords in capitals, names in small letters; empty ones at the end. Raises NotPlain."""
+    return [*map(_word, _parts(text)), "", ""]
+
+
+def places_of(text: str) -> list[int]:
+    """Where each word of a text begins."""
+    return [m.start(1) for m in _PARTS.finditer(_whole(text))]
+
+
+def shown(name: str) -> str:
+    """A name as the canonical dialect writes it."""
+    return f'"{name}"' if name in _QUOTED else name
+
+
+def _parts(text: str) -> list[str]:
+    if "--" in text and _BROKEN.search(text):
+        raise NotPlain
+    return _PARTS.findall(_whole(text))
+
+
+def _whole(text: str) -> str:
+    """The text without what stands behind its last word."""
+    return text.rstrip().removesuffix(";").rstrip()
+
+
+@lru_cache(maxsize=65_536)
+def _word(part: str) -> str:
+    if part in _SIGNS:
+        return part
+    if part[0] == "'" and len(part) > 1:
+        return part
+    if not part.isascii():
+        raise NotPlain
+    if part[0].isdigit():
+        if not _NUMBER.fullmatch(part):
+            raise NotPlain
+        return part
+    large = part.upper()
+    if large in KEYWORDS or large in TYPES:
+        return large
+    if large in _RESERVED or not (part[0].isalpha() or part[0] == "_"):
+        raise NotPlain
+    if part == part.lower() or (part == large and part.lower() in FUNCTIONS):
+        return part
+    raise NotPlain
