@@ -78,7 +78,19 @@ class ByHand(Keeping):
                 help=f"run {' or '.join(f'`{m}`' for m in models) or 'a model that names it'}",
             )
         whole = body if body.run_on_apply else self._runnable(body, read_parameters(address, body, given))
+        if body.run_on_apply:
+            self._tell_of_changes(address, on_event)
         return told(address, self.backends.pipelines.run(whole, self._tools(address, whole, on_event, explain=explain)))
+
+    def _tell_of_changes(self, address: Address, on_event: Tell) -> None:
+        """A model is trained as the files describe it, which may be more than was applied."""
+        record = self.recorded()[0].get(address)
+        if record is None or record.digest != self.compiled.desired.resources[address].digest:
+            since = "was not applied yet" if record is None else "has changed since it was applied"
+            line = (
+                f"{since}: it is trained as the files describe it now; `mlspec apply` makes that version what is used"
+            )
+            on_event(Progress(address, line))
 
     def _tools(self, address: Address, body: Workflow, on_event: Tell, *, explain: bool) -> Tools:
         parents = {r.address: r.parents for r in self.compiled.desired}
@@ -108,9 +120,14 @@ class ByHand(Keeping):
     def _need_applied(self, address: Address) -> None:
         state, _ = self.recorded()
         record = state.get(address)
-        if record is None or record.digest != self.compiled.desired.resources[address].digest:
+        if record is None:
+            raise problem("not-applied", f"`{address}` has not been applied", help="run `mlspec apply`")
+        if record.digest != self.compiled.desired.resources[address].digest:
+            message = (
+                f"`{address}` has changed since it was applied, and what is run by hand stands on what was applied"
+            )
             raise problem(
-                "not-applied", f"`{address}` as the files describe it has not been applied", help="run `mlspec apply`"
+                "not-applied", message, help="`mlspec plan` shows what has changed, `mlspec apply` makes it so"
             )
 
     @property

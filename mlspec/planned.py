@@ -10,12 +10,22 @@ from mlspec.plan.change import Plan
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Another environment of the project. Its backends and their options were checked, and unless there is a `why_not` all else too."""
+
+    environment: str
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
 class Validated:
     """How many specs of each kind there are, and what to mind."""
 
     environment: str
     kinds: Mapping[str, int]
     warnings: tuple[Diagnostic, ...]
+    others: tuple[Beside, ...] = ()
+    """The other environments of the project, as far as they were checked too."""
 
 
 @dataclass(frozen=True)

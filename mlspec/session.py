@@ -161,11 +161,14 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
 
     def validate(self) -> Validated:
         """Check everything that can be known without running anything."""
+        from mlspec.validating import validate_others  # noqa: PLC0415 - start-up time: a plan looks at one environment
+
         kinds: dict[str, int] = {}
         for address in self.compiled.gathered.bound:
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
         refuse_unsupported(self.compiled, self.backends, self._cache)
-        return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings)
+        others = validate_others(self.compiled, self.root, self.elsewhere, self._cache)
+        return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings, others)
 
     def plan(
         self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False,

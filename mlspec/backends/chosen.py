@@ -15,6 +15,10 @@ DEPLOYS = Registry("mlspec.backends.deploys", DeployTarget)
 REGISTRIES = Registry("mlspec.backends.registries", ModelRegistry)
 STORES = Registry("mlspec.backends.stores", StateStore)
 
+_REGISTRIES: Mapping[str, Registry[Any]] = {
+    "engine": ENGINES, "pipeline_target": PIPELINES, "deploy_target": DEPLOYS, "model_registry": REGISTRIES, "state_store": STORES,
+}  # fmt: skip
+
 B = TypeVar("B", bound=Backend)
 
 
@@ -59,6 +63,17 @@ class Backends:
         """The store of the state."""
         return self._one("state_store", STORES)
 
+    def check(self) -> None:
+        """Look for each backend and at its options, without making any. Raises Problems with all that is wrong."""
+        found: list[Diagnostic] = []
+        for port, registry in _REGISTRIES.items():
+            try:
+                _settings(port, self.choices[port], registry)
+            except Problems as problems:
+                found.extend(problems.diagnostics)
+        if found:
+            raise Problems(found)
+
     def of(self, port: str) -> Backend:
         """The backend of a port."""
         ports: dict[str, Callable[[], Backend]] = {
@@ -95,6 +110,12 @@ class Backends:
 
 
 def _make(port: str, choice: Choice, registry: Registry[B], place: Place) -> B:
+    kind, settings = _settings(port, choice, registry)
+    return kind(settings, place)
+
+
+def _settings(port: str, choice: Choice, registry: Registry[B]) -> tuple[type[B], Any]:
+    """The class of a backend, and its options as it takes them. Raises Problems."""
     shown = port.replace("_", " ")
     try:
         kind = registry.get(choice.type)
@@ -123,7 +144,7 @@ def _make(port: str, choice: Choice, registry: Registry[B], place: Place) -> B:
     if found:
         raise Problems(found)
     options = {n: tuple(v) if isinstance(v, list) else v for n, v in choice.options.items()}
-    return kind(kind.Settings(**options), place)
+    return kind, kind.Settings(**options)
 
 
 def _fits(value: Any, hint: Any) -> bool:

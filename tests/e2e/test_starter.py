@@ -1,5 +1,7 @@
 """What `mlspec init` writes plans, applies, and goes away again."""
 
+import subprocess
+
 import pytest
 from command import check_life, mlspec
 
@@ -18,6 +20,17 @@ def test_validating_the_starter_finds_nothing_to_mind(tmp_path):
     for environment in ("dev", "prod"):
         with Session(tmp_path / "new", environment) as session:
             assert session.validate().warnings == ()
+
+
+def test_git_leaves_out_what_is_not_written_by_people(tmp_path):
+    Session.init(tmp_path / "new")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path / "new", check=True)
+    for name in (".mlspec/state.json", "change.plan", "features.parquet", "plan.html", "code/__pycache__/train.pyc"):
+        done = subprocess.run(["git", "check-ignore", "--quiet", name], cwd=tmp_path / "new", check=False)
+        assert done.returncode == 0, name
+    status = ["git", "status", "--porcelain", "--ignored", "--untracked-files=all"]
+    done = subprocess.run(status, cwd=tmp_path / "new", check=True, capture_output=True, text=True)
+    assert "!!" not in done.stdout, "all that was written belongs to the project"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

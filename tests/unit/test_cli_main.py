@@ -168,7 +168,7 @@ class TestValidate:
 
     def test_it_counts_what_there_is(self, session, capsys):
         session.answers["validate"] = SimpleNamespace(
-            kinds={"entity": 2, "feature_view": 1}, warnings=(self.WARNING,), environment="dev"
+            kinds={"entity": 2, "feature_view": 1}, warnings=(self.WARNING,), environment="dev", others=()
         )
         assert main(["validate"]) == 0
         out, err = capsys.readouterr()
