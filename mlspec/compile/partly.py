@@ -84,6 +84,7 @@ class _Partly(Kept):
     gathering: Gathering = field(default_factory=Gathering)
     same: set[str] = field(default_factory=set)
     """Specs and resources that are taken over: as above, what facts say of them is true."""
+    data_of: dict[Address, str] = field(default_factory=dict)
     lowering: Lowering = field(init=False)
 
     @cached_property
@@ -209,6 +210,12 @@ class _Partly(Kept):
 
     def data(self, address: Address) -> str:
         """The digest of the document of a spec; empty where there is none any more."""
+        found = self.data_of.get(address)
+        if found is None:
+            found = self.data_of[address] = self._data(address)
+        return found
+
+    def _data(self, address: Address) -> str:
         if address not in self.gathering.files:
             return ""
         if address in self.gathering.fresh:

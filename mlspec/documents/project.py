@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -100,6 +101,8 @@ class Files:
     root: Path
     watch: Watch | None = None
     asked: Asked | None = None
+    real: dict[str, str] = field(default_factory=dict, compare=False)
+    """Where folders lead, each looked at once."""
 
     def noting(self, asked: Asked) -> "Files":
         """The same files; what is asked of them is noted."""
@@ -107,25 +110,52 @@ class Files:
 
     def path(self, relative: str) -> Path:
         """The real path. Raises OutsideProject if it leads, also by a link, out of the project."""
-        if "\0" in relative:
-            raise OutsideProject(relative)
-        path = (self.root / relative).resolve()
-        if not path.is_relative_to(self.root.resolve()):
-            raise OutsideProject(relative)
-        if self.asked is not None:
-            self.asked.paths[relative] = self.place(relative)
-        return path
+        return Path(self._inside(relative))
+
+    def name(self, relative: str) -> str:
+        """The real path, relative to the root. Raises OutsideProject."""
+        return self._inside(relative)[len(self._folder(str(self.root))) :].lstrip("/") or "."
 
     def place(self, relative: str) -> str:
         """What a name means: the path that it leads to, relative to the root, and whether that is a file or a folder."""
-        path = (self.root / relative).resolve()
-        kind = "folder" if path.is_dir() else "file" if path.is_file() else "nothing"
-        return f"{kind} {os.path.relpath(path, self.root.resolve())}"
+        return self._placed(self._led(relative))
+
+    def _placed(self, path: str) -> str:
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116 - thousands of them
+        except (OSError, ValueError):
+            mode = 0
+        kind = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "nothing"
+        return f"{kind} {os.path.relpath(path, self._folder(str(self.root)))}"
+
+    def _inside(self, relative: str) -> str:
+        if "\0" in relative:
+            raise OutsideProject(relative)
+        path, root = self._led(relative), self._folder(str(self.root))
+        if path != root and not path.startswith(root.rstrip("/") + "/"):
+            raise OutsideProject(relative)
+        if self.asked is not None:
+            self.asked.paths[relative] = self._placed(path)
+        return path
+
+    def _led(self, relative: str) -> str:
+        """Where a name leads."""
+        path = os.path.join(self.root, relative)  # noqa: PTH118 - thousands of them
+        folder, last = os.path.split(path)
+        if last in {"", ".", ".."}:
+            return str(Path(path).resolve())
+        led = os.path.join(self._folder(folder), last)  # noqa: PTH118
+        return str(Path(led).resolve()) if os.path.islink(led) else led  # noqa: PTH114
+
+    def _folder(self, path: str) -> str:
+        if path not in self.real:
+            self.real[path] = str(Path(path).resolve())
+        return self.real[path]
 
     def text(self, relative: str) -> str:
         """A file's text. Raises OutsideProject, OSError, UnicodeDecodeError."""
-        path = self.path(relative)
-        raw = self.watch.read(relative) if self.watch else path.read_bytes()
+        path = self._inside(relative)
+        raw = self.watch.read(relative) if self.watch else Path(path).read_bytes()
         if self.asked is not None and self.watch:
             self.asked.held[relative] = self.watch.now(relative)
         return io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig").read()

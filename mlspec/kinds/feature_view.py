@@ -1,7 +1,7 @@
 """A feature view: columns about entities, each true at a point in time."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -94,7 +94,7 @@ class FeatureView(Spec):
         if self.shape != "on_request":
             yield from check_qualities(scope, self.checks, relation, self.address)
 
-    _MEANINGLESS = {
+    _MEANINGLESS: ClassVar[dict[str, tuple[str, ...]]] = {
         "aggregations": ("event_time", "available_time", "tie_break", "valid_to", "ttl"),
         "latest": ("event_time", "available_time", "tie_break", "valid_to", "windows", "hop"),
         "sql": ("source", "windows", "hop"),

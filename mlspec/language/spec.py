@@ -1,7 +1,8 @@
 """A spec: a typed document of one kind; its annotations say what it refers to and what a change of a field costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -211,7 +212,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def costs(kind: type[Spec]) -> dict[str, str]:
+@cache
+def costs(kind: type[Spec]) -> Mapping[str, str]:
     """What a change of each field costs, for the fields that say it."""
     found = {}
     for name, field in kind.model_fields.items():

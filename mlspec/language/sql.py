@@ -93,7 +93,7 @@ def _from_file(name: str, bindings: Bindings | None) -> Sql:
         raise wrong("outside-project", "`{name}` lies outside the project", name=name) from None
     except (OSError, UnicodeDecodeError):
         raise wrong("missing-file", "there is no readable file `{name}` beside this one", name=name) from None
-    shown = bindings.files.path(relative).relative_to(bindings.files.root.resolve()).as_posix()
+    shown = bindings.files.name(relative)
     if not name.endswith(".j2"):
         return Sql(text, shown)
     try:

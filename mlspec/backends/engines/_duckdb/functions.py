@@ -12,7 +12,7 @@ from mlspec.ir.pack import pack
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.traits import Traits
 
-_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
+_CALL = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
 _SYNTAX = frozenset(
     """
     select from where group order by having qualify window over partition filter within in not and or on using as when then else case
@@ -39,9 +39,15 @@ def not_there(body: Relation | Check, traits: Traits) -> tuple[tuple[str, str], 
 
     Only what sqlglot hands on as it was written is asked for; a body that has the name of no such call is not even parsed.
     """
-    called = {name.lower() for name in _CALL.findall(pack(body))} - _UNDERSTOOD
+    called = {name.lower() for name in _CALL.findall(_said(body))} - _UNDERSTOOD
     if not called or called <= functions():
         return ()
     handed = {str(n.this).lower() for tree in queries_of(body, traits) for n in tree.find_all(exp.Anonymous)}
     unknown = sorted(name for name in handed - functions() if not name.startswith("__"))
     return tuple((f"it has no function `{n}`", did_you_mean(n, functions())) for n in unknown)
+
+
+def _said(body: Relation | Check) -> str:
+    """A text that has the name of every function that a body calls."""
+    plain = isinstance(body, Relation) and body.windows is None and body.as_of is None
+    return body.query if isinstance(body, Relation) and plain else pack(body)
