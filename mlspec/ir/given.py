@@ -28,7 +28,7 @@ class UnfitValue(Exception):
 
 def given(workflow: Workflow, step: CommandStep, metrics: Metrics, item: Item = ()) -> dict[str, str]:
     """All parameters of a step as JSON, by name; `item` is one set of its fan-out. Raises UnfitValue."""
-    found = dict(workflow.parameters)
+    found = {n: text for n, text in workflow.parameters if step.sees is None or n in step.sees.parameters}
     own = {p.name: _value(p, dict(workflow.parameters), metrics) for p in step.parameters}
     return found | own | dict(item)
 

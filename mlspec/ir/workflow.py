@@ -120,6 +120,13 @@ class StepParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Sees:
+    """Which parameters of the workflow a step is given, and none else: another value of one that it does not see changes nothing for it."""
+
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FanOut:
     """The step runs once for each item: a set of parameters, pairs of name and JSON, which hide those of the step.
 
@@ -155,7 +162,7 @@ class CommandStep:
 
     Before attempt n + 1 it waits `retry_delay * retry_factor ** (n - 1)`, at most `retry_max_delay`. `idle_timeout` ends an attempt
     that has written nothing to its log for so long. `on_error`: None is what the workflow says. `cache_ttl` is how old what
-    is taken from the cache may be, 0 is any age.
+    is taken from the cache may be, 0 is any age. `sees`: None is all parameters of the workflow.
     """
 
     name: str
@@ -180,13 +187,14 @@ class CommandStep:
     idle_timeout: float = later(0.0)
     on_error: OnError | None = later(None)
     cache_ttl: float = later(0.0)
+    sees: Sees | None = later(None)
 
     @property
     def deciding(self) -> "CommandStep":
         """The step with nothing in it but what has a part in the result: not how long it may take or how often it is tried."""
         return CommandStep(
             self.name, self.command, self.inputs, self.outputs, self.env, self.secrets, self.code, self.image,
-            when=self.when, parameters=self.parameters, each=replace(self.each, parallel=0) if self.each else None,
+            when=self.when, parameters=self.parameters, each=replace(self.each, parallel=0) if self.each else None, sees=self.sees,
         )  # fmt: skip
 
     def wait_before(self, attempt: int) -> float:

@@ -47,6 +47,7 @@ class Checks:
         for name, path in stage.measured():
             yield from self._measured(name, stage, (*at, *path))
         yield from self._parameters(stage, at)
+        yield from self._sees(stage, at)
         yield from self._each(stage, at)
         yield from self._use(stage, at)
 
@@ -159,6 +160,18 @@ class Checks:
             else:
                 yield from self._value(stage, name, given, path)
 
+    def _sees(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
+        for index, name in enumerate(stage.spec.sees or ()):
+            if name not in self.parameters:
+                help_ = known_names(name, self.parameters, "parameter")
+                path = (*at, "sees", index) if "sees" in stage.said else (*at, "use")
+                yield self.scope.error("unknown-parameter", f"there is no parameter `{name}`", *path, help=help_)
+
+    def _visible(self, stage: Stage) -> Mapping[str, Parameter]:
+        """The parameters of the pipeline that the step is given."""
+        sees = stage.spec.sees
+        return {n: p for n, p in self.parameters.items() if sees is None or n in sees}
+
     def _value(self, stage: Stage, name: str, given: Any, path: Path) -> Iterator[Diagnostic]:
         written = given.value if isinstance(given, ValueSpec) else given
         source = reference(written)
@@ -209,14 +222,15 @@ class Checks:
             return stage.declared[name].allowed
         if name in stage.spec.parameters:
             return stage.value(name, self.parameters).allowed
-        return self.parameters[name].allowed if name in self.parameters else None
+        visible = self._visible(stage)
+        return visible[name].allowed if name in visible else None
 
     def _sets(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
         """A parameter that only some sets have needs a value for the others."""
         each = stage.spec.each
         for index, one in enumerate(each.sets or () if each else ()):
             for name in sorted(set(each.names if each else ()) - set(one)):
-                if name not in {*stage.names(), *self.parameters}:
+                if name not in {*stage.names(), *self._visible(stage)}:
                     message = f"this set has no `{name}`, which others have"
                     help_ = f"give it a value in `parameters` of step `{stage.name}`"
                     yield self.scope.error("invalid-fan-out", message, *at, "sets", index, help=help_)

@@ -10,7 +10,7 @@ from mlspec.base.diag import Diagnostic
 from mlspec.base.value import dataclass
 from mlspec.documents.project import OutsideProject
 from mlspec.ir.given import CARRIES_NO_NUL, NUL, unfit
-from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule
+from mlspec.ir.workflow import Allowed, CommandStep, OnError, OutputType, Overlap, Resources, Schedule, Sees
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part
@@ -162,6 +162,7 @@ class Work(Part):
     idle_timeout: Duration | None = None
     on_error: OnError | None = None
     cache: Bool | CacheSpec = True
+    sees: tuple[Name, ...] | None = None
 
     def unsound(self) -> Iterator[Wrong]:
         """What no step can be run with."""
@@ -202,6 +203,7 @@ class Work(Part):
             cache=self.cache is not False, retry_factor=float(self.retry_factor), retry_max_delay=_seconds(self.retry_max_delay),
             idle_timeout=_seconds(self.idle_timeout), on_error=self.on_error,
             cache_ttl=self.cache.ttl.seconds if isinstance(self.cache, CacheSpec) else 0.0,
+            sees=Sees(tuple(sorted(set(self.sees)))) if self.sees is not None else None,
         )  # fmt: skip
 
 

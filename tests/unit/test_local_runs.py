@@ -18,8 +18,10 @@ from local_project import ARTIFACT, Project, command, makes, measures
 from mlspec.backends.pipelines import local
 from mlspec.backends.pipelines._local import history, remembered
 from mlspec.backends.port import BackendError
+from mlspec.ir.cachekey import cache_key
+from mlspec.ir.given import given
 from mlspec.ir.resource import body_digest
-from mlspec.ir.workflow import CommandStep, FanOut, Source, Workflow
+from mlspec.ir.workflow import CommandStep, FanOut, Sees, Source, Workflow
 
 CHAIN = """
 import sys
@@ -27,6 +29,7 @@ sys.path.insert(0, {here!r})
 from test_local_runs import *
 Project(Path(sys.argv[1]), parallelism=3).run(*STEPS)
 """
+KEY_OF_BEFORE = "03e0c53a696b8076aeaaa896e2dbbca9"
 JOURNAL = ".mlspec/runs/dev/*/journal.jsonl"
 NOTED = "echo {0} >> count; sleep 0.0{1}; (cat $MLSPEC_INPUT_X/f 2>/dev/null; echo {0}) > $MLSPEC_OUTPUT_OUT/f"
 
@@ -251,6 +254,30 @@ def test_it_is_said_why_something_is_not_taken_from_the_cache(project: Project):
     assert why(changed, parameters=(("p", "2"),)) == ["what is kept has been changed"]
     told = project.local.told("latest")
     assert told.steps[0].why == "what is kept has been changed"
+
+
+def test_a_parameter_that_a_step_does_not_see_runs_nothing_anew(project: Project):
+    steps = (
+        makes("prepare", sees=Sees()),
+        makes("fit", "echo $MLSPEC_PARAM_N$MLSPEC_PARAM_K", sees=Sees(("n",))),
+        makes("all"),
+    )
+    project.run(*steps, parameters=(("k", "1"), ("n", "1")))
+    assert project.file("fit/out/f") == "1\n"
+    found = project.statuses(*steps, parameters=(("k", "2"), ("n", "1")))
+    assert found == {"prepare": "cached", "fit": "cached", "all": "done"}
+    project.tools = replace(project.tools, explain=True)
+    found = project.statuses(*steps, parameters=(("k", "2"), ("n", "2")))
+    assert found == {"prepare": "cached", "fit": "done", "all": "done"}
+    assert "fit: not taken from the cache: parameter `n` differs (1 -> 2)" in project.said
+
+
+def test_a_step_that_sees_all_is_kept_under_the_key_of_before():
+    step = command("a", "true", [("o", ARTIFACT)])
+    workflow = Workflow("w", (step,), (("k", "1"), ("n", "2")))
+    assert cache_key(step, given(workflow, step, {}), {}) == KEY_OF_BEFORE
+    listed = replace(step, sees=Sees(("k", "n")))
+    assert cache_key(listed, given(workflow, listed, {}), {}) == KEY_OF_BEFORE
 
 
 def test_inputs_that_differ_are_named(project: Project):

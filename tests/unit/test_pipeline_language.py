@@ -29,6 +29,7 @@ from mlspec.ir.workflow import (
     Overlap,
     Resources,
     Schedule,
+    Sees,
     Source,
     StepParameter,
     Workflow,
@@ -78,7 +79,7 @@ def test_every_later_field_of_a_step_is_in_its_digest():
     plain = CommandStep("a", ("x",))
     other = {
         "parameters": (StepParameter("p", Written("1"), Allowed("int64")),), "after": ("b",), "each": FanOut(((("p", "1"),),)),
-        "retry_factor": 2.0, "retry_max_delay": 9.0, "idle_timeout": 3.0, "on_error": OnError.STOP, "cache_ttl": 8.0,
+        "retry_factor": 2.0, "retry_max_delay": 9.0, "idle_timeout": 3.0, "on_error": OnError.STOP, "cache_ttl": 8.0, "sees": Sees(),
     }  # fmt: skip
     assert set(other) == {f.name for f in fields(CommandStep) if f.metadata.get("later")}
     for name, value in other.items():
@@ -265,6 +266,7 @@ EACH = {"grid": {"d": [1, 2]}}
         ({"b": {"command": "x", "when": "true and false"}}, ("invalid-condition", "the condition cannot be read: `and` is no operator of CEL")),
         ({"b": {"command": "x", "when": "1 1"}}, ("invalid-condition", "the condition cannot be read: `1` is not expected there")),
         ({"b": {"command": "x", "when": "1 <"}}, ("invalid-condition", "the condition cannot be read: it ends too early")),
+        ({"b": {"command": "x", "sees": ["n"]}}, ("unknown-parameter", "there is no parameter `n`")),
         ({"b": {"command": "x", "retries": 2, "retry_factor": 2}}, ("meaningless-field", "`retry_factor` means nothing without `retry_delay`")),
         ({"b": {"command": "x", "retries": 2, "retry_max_delay": "1m"}}, ("meaningless-field", "`retry_max_delay` means nothing without `retry_delay`")),
         ({"b": {"command": "x\0y"}}, ("invalid-value", "`command` holds a NUL character, and nothing can be started so")),
@@ -302,6 +304,22 @@ def test_what_is_refused(tmp_path, steps, found):
 def test_bounds_that_judge_nothing_are_refused_of_pipelines_and_steps(tmp_path, said, found):
     used = {"kind": "step", "name": "s", "command": "x", "parameters": {"p": said}}
     assert problems(tmp_path, pipeline({"a": {"command": "x"}}, parameters={"p": said}), used) == [found, found]
+
+
+def test_a_step_is_given_the_parameters_that_it_sees(tmp_path):
+    all_of_them = {name: {"type": "int64", "default": i} for i, name in enumerate("abc")}
+    steps = {
+        "one": {"command": "x"},
+        "two": {"command": "x", "sees": []},
+        "three": {"use": "s", "sees": ["b", "a"], "parameters": {"own": "${parameters.c}"}},
+        "four": {"use": "s", "parameters": {"own": 7}},
+    }
+    used = {"kind": "step", "name": "s", "command": "x", "sees": [], "parameters": {"own": {"type": "int64"}}}
+    workflow = lowered(tmp_path, pipeline(steps, parameters=all_of_them), used)
+    found = {step.name: given(workflow, step, {}) for step in workflow.steps}
+    assert found == {
+        "one": {"a": "0", "b": "1", "c": "2"}, "two": {}, "three": {"a": "0", "b": "1", "own": "2"}, "four": {"own": "7"},
+    }  # fmt: skip
 
 
 def test_a_factor_of_a_step_that_is_used_needs_a_delay_from_somewhere(tmp_path):

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mlspec.backends.pipelines._step.task import Task, task_of
-from mlspec.backends.pipelines._step.wire import packed
+from mlspec.backends.pipelines._step.wire import packed, unpack
 from mlspec.base.digest import digest_bytes
+from mlspec.ir.given import given
 from mlspec.ir.workflow import (
     Allowed,
     CommandStep,
@@ -21,6 +22,7 @@ from mlspec.ir.workflow import (
     OfMetric,
     OutputType,
     Secret,
+    Sees,
     Source,
     StepParameter,
     Workflow,
@@ -242,3 +244,11 @@ def test_the_best_item_is_handed_on(mode, kept, tmp_path):
     done = start(gather, *inputs, *outputs(tmp_path / "done"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "done/out/f").read_text() == kept
+
+
+def test_a_container_gives_its_step_the_parameters_that_it_sees():
+    step = CommandStep("a", ("x",), sees=Sees(("n",)))
+    workflow = Workflow("w", (step,), (("k", "1"), ("n", "2")))
+    task = unpack(Task, json.loads(packed(task_of(step, workflow, "dev"))))
+    assert isinstance(task.step, CommandStep)
+    assert given(task.as_workflow, task.step, {}) == {"n": "2"}
