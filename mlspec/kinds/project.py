@@ -16,7 +16,7 @@ from mlspec.language.words import Bool, Name, wrong
 class Choice(BaseModel):
     """A backend by the name of its file, and its options."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     type: str
 

@@ -95,7 +95,7 @@ def _kinds(arguments: tuple[Any, ...]) -> Iterator[str]:
 class Part(BaseModel):
     """A piece of a spec: frozen, and with no keys but its fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
 
 class Spec(Part):
