@@ -1,7 +1,6 @@
 """The command `mlspec`: finds the verb, runs it, and turns whatever goes wrong into a message and an exit code."""
 
 import argparse
-import gc
 import importlib
 import os
 import sys
@@ -9,12 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from mlspec.base.loading import loading, own_process
 from mlspec.cli.arguments import Later, Parser, add_global_options
 
 OK, ERROR, INTERRUPTED, TERMINATED = 0, 1, 130, 143
-_MANY = 100_000
-"""So many new objects before Python looks for cycles among them: it looks in vain while a project is read, and often."""
-
 VERBS = {
     "init": "start a project in an empty folder",
     "validate": "check the files of the project",
@@ -97,7 +94,8 @@ def _fill(name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"mlspec.cli.{name}")
+    with loading():
+        return importlib.import_module(f"mlspec.cli.{name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows `?` rather than a traceback
-    gc.set_threshold(_MANY, *gc.get_threshold()[1:])
+    own_process()
     args = make_parser().parse_args(arguments)
     _end_in_order()
     try:

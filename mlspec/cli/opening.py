@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlspec.base.loading import loading
 from mlspec.cli.arguments import all_variables
 from mlspec.documents.scalars import plain
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the ver
 
 def open_session(args: argparse.Namespace) -> "Session":
     """The session of the project. Raises Problems."""
-    from mlspec.session import Session  # noqa: PLC0415 - start-up time: it brings pydantic, sqlglot and a YAML parser
+    with loading():
+        from mlspec.session import Session  # noqa: PLC0415 - start-up time
 
     without = {"cache": False} if args.no_cache else {}
     session = Session(Path(args.directory), args.environment, variables(args), **without)

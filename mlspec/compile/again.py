@@ -4,6 +4,7 @@ Nothing is kept of a run that found an error: then everything is compiled as if 
 one that it would have been. That the answer is always that of a compile that knows nothing is tested with random edits.
 """
 
+from mlspec.base.loading import loading
 from mlspec.base.value import replace
 from mlspec.compile.facts import Facts
 from mlspec.compile.kept import Texts, kept
@@ -26,7 +27,8 @@ def compile_again(request: Request) -> Compiled:
         if not changed:
             _sign(request, facts, watch)
             return found
-    from mlspec.compile.partly import compile_partly  # noqa: PLC0415 - start-up time: it brings the whole compiler
+    with loading():
+        from mlspec.compile.partly import compile_partly  # noqa: PLC0415 - start-up time: it brings the whole compiler
 
     made = compile_partly(request, facts, request.details(facts) if facts else None, changed, files)
     return made or request.whole()

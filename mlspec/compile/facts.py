@@ -1,6 +1,7 @@
 """What is known of a project that was compiled: enough to tell whether it is still the same, and to plan if it is.
 
-`Facts` are read whole by every run; `Details` only where something has changed; bodies one by one, where somebody asks.
+`Facts` are read whole by every run; details (see `mlspec/compile/details.py`) only where something has changed; bodies one by one,
+where somebody asks.
 """
 
 import json
@@ -47,7 +48,7 @@ class Facts:
 
     def encode(self) -> str:
         """As text."""
-        return _encode(vars(self))
+        return encode(vars(self))
 
     @classmethod
     def decode(cls, text: str) -> "Facts":
@@ -90,37 +91,16 @@ class SpecFacts:
     warnings: list[Any]
 
 
-@dataclass
-class Details:
-    """What a run needs that compiles a part of the project again; `run` as in the facts that they belong to."""
-
-    docs: dict[str, Doc] = field(default_factory=dict)
-    specs: dict[str, SpecFacts] = field(default_factory=dict)
-    run: str = ""
-
-    def encode(self) -> str:
-        """As text."""
-        docs = {n: vars(d) for n, d in self.docs.items()}
-        return _encode({"docs": docs, "specs": {a: vars(s) for a, s in self.specs.items()}, "run": self.run})
-
-    @classmethod
-    def decode(cls, text: str) -> "Details":
-        """Read what `encode` wrote."""
-        data = json.loads(text)
-        docs = {n: Doc(**{**d, "asked": _asked(d["asked"])}) for n, d in data["docs"].items()}
-        specs = {a: SpecFacts(**{**s, "asked": _asked(s["asked"])}) for a, s in data["specs"].items()}
-        return cls(docs, specs, data["run"])
+def doc_of(text: str) -> Doc:
+    """Read what `encode` wrote of a document."""
+    data = json.loads(text)
+    return Doc(**{**data, "asked": _asked(data["asked"])})
 
 
-def merged(parts: list[Asked]) -> Asked:
-    """Everything that was asked, together."""
-    whole = Asked()
-    for part in parts:
-        whole.held.update(part.held)
-        whole.paths.update(part.paths)
-        whole.globs.update(part.globs)
-        whole.folders.update(part.folders)
-    return whole
+def spec_of(text: str) -> SpecFacts:
+    """Read what `encode` wrote of a spec."""
+    data = json.loads(text)
+    return SpecFacts(**{**data, "asked": _asked(data["asked"])})
 
 
 def _asked(data: Mapping[str, Any]) -> Asked:
@@ -128,5 +108,6 @@ def _asked(data: Mapping[str, Any]) -> Asked:
     return Asked(data["held"], data["paths"], globs, {p: tuple(n) for p, n in data["folders"].items()})
 
 
-def _encode(value: Any) -> str:
+def encode(value: Any) -> str:
+    """Facts, or a part of them, as text."""
     return json.dumps(value, default=vars, separators=(",", ":"), ensure_ascii=False)

@@ -11,7 +11,7 @@ from mlspec.base.diag import Diagnostic
 from mlspec.base.digest import digest_bytes
 from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import Cache
-from mlspec.compile.facts import BODY, WORDS, Details, Facts
+from mlspec.compile.facts import BODY, WORDS, Facts
 from mlspec.compile.gathered import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.compile.request import Request
@@ -23,6 +23,7 @@ from mlspec.ir.pack import pack, unpack
 from mlspec.ir.resource import Resource, Scanned
 
 if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML parser
+    from mlspec.compile.details import Details
     from mlspec.compile.resolve import Graph, Mentions
     from mlspec.language.bind import Bound
 
@@ -168,16 +169,16 @@ def warnings_of(written: list[Any]) -> tuple[Diagnostic, ...]:
     return tuple(decode(Diagnostic, one) for one in written)
 
 
-def _graph(bounds: Bounds, details: Details | None) -> "Graph":
+def _graph(bounds: Bounds, details: "Details | None") -> "Graph":
     from mlspec.base.diag import Report  # noqa: PLC0415 - for the few who ask
     from mlspec.compile.resolve import resolve  # noqa: PLC0415 - start-up time
 
     specs = details.specs if details else {}
-    mentions = {Address.parse(a): mentions_of(s.mentions) for a, s in specs.items()}
+    mentions = {Address.parse(a): read_mentions(s.mentions) for a, s in specs.items()}
     return resolve(bounds, frozenset(), Report(), {a: m for a, m in mentions.items() if a in bounds})
 
 
-def mentions_of(written: list[Any]) -> "Mentions":
+def read_mentions(written: list[Any]) -> "Mentions":
     """What a spec says of others, as it was kept."""
     from mlspec.compile.resolve import Mentions  # noqa: PLC0415 - start-up time
     from mlspec.language.spec import Ref  # noqa: PLC0415 - start-up time
@@ -185,3 +186,9 @@ def mentions_of(written: list[Any]) -> "Mentions":
     offers, refs, tables = written
     made = tuple((tuple(path), Ref[Any](name, kind, tuple(allowed))) for path, name, kind, allowed in refs)
     return Mentions(offers, made, tuple((tuple(path), table) for path, table in tables))
+
+
+def write_mentions(said: "Mentions") -> list[Any]:
+    """What a spec says of others, as it is kept."""
+    refs = [[list(path), ref.name, ref.kind, list(ref.allowed)] for path, ref in said.refs]
+    return [said.offers, refs, [[list(path), table] for path, table in said.tables]]

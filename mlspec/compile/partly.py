@@ -1,6 +1,6 @@
 """Compiles what has changed of a project, takes over the rest, and keeps facts of both for the next run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -9,17 +9,19 @@ from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Report
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field, replace
-from mlspec.compile.facts import BODY, WORDS, Details, Doc, Facts, SpecFacts
+from mlspec.compile.details import Details, DocHead, SpecHead
+from mlspec.compile.facts import BODY, WORDS, Doc, Facts, SpecFacts
 from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
-from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, mentions_of, warnings_of
+from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, read_mentions, warnings_of, write_mentions
 from mlspec.compile.lower import Kept, Lowering, lower
 from mlspec.compile.project import Compiled
+from mlspec.compile.renames import MOVED
 from mlspec.compile.request import Request
-from mlspec.compile.resolve import resolve
+from mlspec.compile.resolve import Graph, Mentions, mentions_of, resolve, tables_among
 from mlspec.compile.survey import Changed, Env, moved
 from mlspec.compile.written import Gathering, Run, Written, written
-from mlspec.documents.document import Document
+from mlspec.documents.document import Document, Path
 from mlspec.documents.project import PROJECT_FILE, Asked, Files, ignored_by, yaml_files
 from mlspec.documents.reader import read_bytes
 from mlspec.ir.codec import encode
@@ -73,6 +75,22 @@ def _context(head: Head, held: str) -> str:
     return digest(head.name, dict(head.values.vars), head.overrides, head.defaults, laid, protect)
 
 
+@dataclass(frozen=True)
+class _Said(Mapping[Address, Mentions]):
+    """What specs said of others when facts were kept."""
+
+    specs: Mapping[str, SpecFacts]
+
+    def __getitem__(self, address: Address) -> Mentions:
+        return read_mentions(self.specs[str(address)].mentions)
+
+    def __iter__(self) -> Iterator[Address]:
+        return map(Address.parse, self.specs)
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+
 @dataclass
 class _Partly(Kept):
     request: Request
@@ -85,6 +103,8 @@ class _Partly(Kept):
     same: set[str] = field(default_factory=set)
     """Specs and resources that are taken over: as above, what facts say of them is true."""
     data_of: dict[Address, str] = field(default_factory=dict)
+    resolved: bool = False
+    """Whether names may mean something else than they did."""
     lowering: Lowering = field(init=False)
 
     @cached_property
@@ -95,16 +115,29 @@ class _Partly(Kept):
     def rows(self) -> dict[str, list[Any]]:
         return {row[0]: row for row in self.facts.resources} if self.facts else {}
 
+    @cached_property
+    def parts(self) -> dict[str, list[str]]:
+        """The resources of each spec, as they were."""
+        found: dict[str, list[str]] = {}
+        for text in self.rows:
+            found.setdefault(text.partition("/")[0], []).append(text)
+        return found
+
+    @property
+    def heads(self) -> Mapping[str, SpecHead]:
+        """What is known of specs by an earlier run, in short."""
+        return self.details.spec_heads if self.details else {}
+
     @property
     def specs(self) -> Mapping[str, SpecFacts]:
-        """What is known of specs by an earlier run."""
+        """The same, as it was told."""
         return self.details.specs if self.details else {}
 
     def compiled(self) -> Compiled:
         """The project, compiled and kept."""
         gathered, context, ignored, names = self._gathered()
-        mentions = {a: mentions_of(self.specs[str(a)].mentions) for a in self.gathering.fresh}
-        graph = resolve(gathered.bound, frozenset(), self.report, mentions)
+        bound = gathered.bound
+        graph = self._graph(bound)
         self._sound()
         look = lambda address, scan: self.request.outside(gathered, address, scan)  # noqa: E731
         if self.facts is not None:
@@ -116,7 +149,35 @@ class _Partly(Kept):
         blank.accepts = [list(a) for a in gathered.accepts]
         ids = self._keep(blank)
         plain = replace(gathered, files=Files(self.request.root))  # what files hold later is looked at then
-        return Compiled(plain, lambda: graph, desired, self.report.warnings, ids)
+        return Compiled(
+            plain, lambda: graph if self.resolved else self._resolved(bound), desired, self.report.warnings, ids
+        )
+
+    def _graph(self, bound: Mapping[Address, Bound]) -> Graph:
+        """What every name means: what it meant, if the same specs say the same of each other. Then no edge tells where it stands."""
+        heads, fresh = self.heads, self.gathering.fresh
+        said = _Said(self.specs)
+        files = self.gathering.files
+        if heads.keys() != {str(a) for a in files} or any(
+            write_mentions(mentions_of(bound[a].spec)) != self.specs[str(a)].mentions for a in files if a not in fresh
+        ):
+            self.resolved = True
+            return self._resolved(bound)
+        order = tuple(map(Address.parse, heads))
+        edges: dict[Address, dict[Address, Path]] = {
+            a: dict.fromkeys(map(Address.parse, heads[str(a)].needs), ()) for a in order
+        }
+        tables = tables_among(a for a in files if heads[str(a)].offers)
+        return Graph(bound, order, edges, tables, mentions=said)
+
+    def _resolved(self, bound: Mapping[Address, Bound]) -> Graph:
+        said = _Said(self.specs)
+        return resolve(bound, frozenset(), self.report, {a: said[a] for a in self.gathering.fresh})
+
+    def _needs(self, address: str) -> list[str]:
+        if self.resolved:
+            return [str(a) for a in self.lowering.graph.edges[Address.parse(address)]]
+        return self.heads[address].needs
 
     # -- gathered ------------------------------------------------------------------------------------------------------
 
@@ -128,13 +189,14 @@ class _Partly(Kept):
         ignored = ignored_by(head.document.data)
         names = yaml_files(self.request.root, ignored)
         for name in (PROJECT_FILE, *names):
-            doc = self.details.docs.get(name) if same and self.details else None
+            doc = self.details.doc_heads.get(name) if same and self.details else None
             if doc is not None and self._as_it_was(name, doc):
                 self._take(name, doc)
             else:
                 self._bind(name, documents if name == PROJECT_FILE else None, head, env)
         self._sound()
-        overrides_used(head, {s for d in self.gathering.docs.values() for s in d.said}, self.report)
+        if head.overrides:
+            overrides_used(head, {s for name in self.gathering.docs for s in self._doc(name).said}, self.report)
         self._sound()
         return self._whole(head), context, list(ignored), list(names)
 
@@ -159,17 +221,32 @@ class _Partly(Kept):
             accepts=self.facts.accepts,
         )
 
-    def _as_it_was(self, name: str, doc: Doc) -> bool:
+    def _as_it_was(self, name: str, doc: DocHead) -> bool:
         changed = self.changed
-        return name not in changed.held and not changed.touches(doc.asked) and changed.env.isdisjoint(doc.env)
+        return name not in changed.held and not changed.touched(doc) and changed.env.isdisjoint(doc.env)
 
-    def _take(self, name: str, doc: Doc) -> None:
-        self.gathering.docs[name] = doc
-        self.report.add(*warnings_of(doc.warnings))
-        for text in doc.specs:
-            address = Address.parse(text)
+    def _take(self, name: str, doc: DocHead) -> None:
+        self.gathering.docs[name] = None
+        if doc.warned:
+            self.report.add(*warnings_of(self._doc(name).warnings))
+        for address in self.listed.get(name, ()):
             self._add(address, name)
             self.gathering.fresh.add(address)
+
+    def _doc(self, name: str) -> Doc:
+        doc = self.gathering.docs[name]
+        if doc is None and self.details is not None:  # it was taken over
+            return self.details.docs[name]
+        assert doc is not None  # noqa: S101 - nothing is taken over where nothing is known
+        return doc
+
+    @cached_property
+    def listed(self) -> dict[str, list[Address]]:
+        """The specs of each file, as they were."""
+        found: dict[str, list[Address]] = {}
+        for text, name in self.facts.bound if self.facts else ():
+            found.setdefault(name, []).append(Address.parse(text))
+        return found
 
     def _bind(self, name: str, documents: tuple[Document, ...] | None, head: Head, env: Env) -> None:
         asked, report = Asked(), Report()
@@ -220,24 +297,34 @@ class _Partly(Kept):
             return ""
         if address in self.gathering.fresh:
             return str(self.specs[str(address)].data)
-        asked = self.gathering.docs[self.gathering.files[address]].asked
+        asked = self._doc(self.gathering.files[address]).asked
         return digest(self.gathering.bound[address].document.data, asked.held)
 
     def fresh(self, address: Address, lowering: Lowering) -> bool:
-        known = self.specs.get(str(address)) if address in self.gathering.fresh else None
-        if known is None or str(address) in self.changed.looked or self.changed.touches(known.asked):
+        head = self.heads.get(str(address)) if address in self.gathering.fresh else None
+        if head is None or str(address) in self.changed.looked or self.changed.touched(head):
             return False
-        if any(target in lowering.failed for target in lowering.graph.edges[address]):
+        if lowering.failed and any(target in lowering.failed for target in lowering.graph.edges[address]):
             return False
-        if known.blind and not self._untouched(address, lowering):
+        if head.blind and not self._untouched(address, lowering):
             return False
-        made, taken, same = self.written(lowering), self.taken, self.same
+        return (self.called and self.same.issuperset(head.others)) or self._answered(address, lowering)
+
+    def _answered(self, address: Address, lowering: Lowering) -> bool:
+        """Whether every question that a spec asked about others would be answered as it was."""
+        known, made, taken, same = self.specs[str(address)], self.written(lowering), self.taken, self.same
         return (
             all(lowering.renames.first(Address.parse(a)).name == name for a, name in known.names.items())
             and all(self.data(Address.parse(a)) == id_ for a, id_ in known.specs.items() if a not in taken)
             and all(made.relation_id(Address.parse(a)) == id_ for a, id_ in known.relations.items() if a not in same)
             and all(made.body_id(Address.parse(a)) == id_ for a, id_ in known.bodies.items() if a not in same)
         )
+
+    @cached_property
+    def called(self) -> bool:
+        """Whether everything is called what it was called."""
+        fresh = {str(a) for a in self.gathering.fresh}
+        return all(a in fresh for a in (*self.heads, *map(str, self.gathering.files)) if a.startswith(f"{MOVED}."))
 
     @cached_property
     def taken(self) -> frozenset[str]:
@@ -250,24 +337,24 @@ class _Partly(Kept):
     def resources(self, address: Address, lowering: Lowering) -> Iterable[Resource]:
         assert self.facts is not None  # noqa: S101 - only what is known is fresh
         self.same.add(str(address))
-        for text in self.specs[str(address)].resources:
+        for text in self.parts.get(str(address), ()):
             self.same.add(text)
             parents = lowering.parents(Address.parse(text))
             yield deferred(self.rows[text], self.facts.costs, self.texts, parents)
 
     def relation(self, address: Address) -> Relation | None:
-        id_ = self.specs[str(address)].relation
+        id_ = self.heads[str(address)].relation
         text = self.request.cache.body(id_) if id_ else None
         found: Relation | None = unpack(text) if text else None
         return found
 
     def warnings(self, address: Address) -> Iterable[Diagnostic]:
-        return warnings_of(self.specs[str(address)].warnings)
+        return warnings_of(self.specs[str(address)].warnings) if self.heads[str(address)].warned else ()
 
     def written(self, lowering: Lowering) -> Written:
         """The ids of what was lowered."""
         if "_written" not in self.__dict__:
-            self.__dict__["_written"] = Written(lowering, self.specs, self.rows)
+            self.__dict__["_written"] = Written(lowering, self.heads, self.rows)
         made: Written = self.__dict__["_written"]
         return made
 
@@ -278,10 +365,12 @@ class _Partly(Kept):
         foreign = any(not type(b.spec).__module__.startswith("mlspec.") for b in self.gathering.bound.values())
         if watch is None or watch.torn or foreign:
             return {}
-        run = Run(self.facts, self.gathering, self.lowering, self.request.env, watch, self.data)
+        run = Run(
+            self.facts, self.details, self.gathering, self.lowering, self.request.env, watch, self.data, self._needs
+        )
         facts, details, bodies = written(run, blank, self.written(self.lowering), self.report)
         self.texts.made.update(bodies)
         needed = {id_ for row in facts.resources for id_ in (row[BODY], row[WORDS])}
-        needed |= {s.relation for s in details.specs.values()}
+        needed |= {head.relation for head in details.spec_heads.values()}
         self.request.keep(facts, details, bodies, needed)
         return ids_of(facts)

@@ -10,12 +10,13 @@ from mlspec.base.digest import digest
 from mlspec.base.registry import Registry
 from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import Cache, made_by
-from mlspec.compile.facts import Details, Facts
+from mlspec.compile.facts import Facts
 from mlspec.compile.gathered import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.ir.outside import Scan, Seen
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic and sqlglot
+    from mlspec.compile.details import Details
     from mlspec.language.spec import Spec
 
 T = TypeVar("T")
@@ -43,12 +44,14 @@ class Request:
         """What an earlier run knew, in short."""
         return _read(Facts.decode, self.cache.fact(f"{self.key} facts"))
 
-    def details(self, facts: Facts) -> Details | None:
+    def details(self, facts: Facts) -> "Details | None":
         """What the run that knew these facts knew of every document and spec; None where another has kept its own since."""
+        from mlspec.compile.details import Details  # noqa: PLC0415 - start-up time: most runs do without
+
         found = _read(Details.decode, self.cache.fact(f"{self.key} details"))
         return found if found is not None and found.run == facts.run else None
 
-    def keep(self, facts: Facts, details: Details | None, bodies: Mapping[str, str], needed: set[str] | None) -> None:
+    def keep(self, facts: Facts, details: "Details | None", bodies: Mapping[str, str], needed: set[str] | None) -> None:
         """Keep facts for the next run; `needed` are the ids of all bodies that they speak of, None is those of before."""
         texts = {f"{self.key} facts": facts.encode()}
         if details is not None:

@@ -65,11 +65,11 @@ def mentions_of(spec: Spec) -> Mentions:
     return Mentions(spec.offers_rows(), tuple(references(spec)), tuple(dict.fromkeys(_tables(spec))))
 
 
-def _tables_in(mentions: Mapping[Address, Mentions]) -> Tables:
+def tables_among(offering: Iterable[Address]) -> Tables:
+    """What the names of tables may mean; `offering` are the specs that offer rows."""
     found: dict[str, tuple[Address, ...]] = {}
-    for address, one in mentions.items():
-        if one.offers:
-            found[address.name] = (*found.get(address.name, ()), address)
+    for address in offering:
+        found[address.name] = (*found.get(address.name, ()), address)
     return found
 
 
@@ -100,7 +100,7 @@ def resolve(
     """
     mentions = {**(known or {})}
     mentions = {a: mentions.get(a) or mentions_of(bound[a].spec) for a in bound}
-    tables = _tables_in(mentions)
+    tables = tables_among(a for a, one in mentions.items() if one.offers)
     partial = Graph(bound, (), {}, tables, broken)
     edges: dict[Address, dict[Address, Path]] = {}
     for address, said in mentions.items():

@@ -1,14 +1,18 @@
 """What has changed since an earlier run: files, what patterns mean, environment variables, what sources read elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field
 from mlspec.compile.facts import Facts
-from mlspec.documents.project import PROJECT_FILE, Asked, Files, OutsideProject, yaml_files
+from mlspec.documents.project import PROJECT_FILE, Files, OutsideProject, yaml_files
 from mlspec.documents.watch import Watch
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.pack import pack, unpack
+
+if TYPE_CHECKING:  # start-up time: for runs that find a change
+    from mlspec.compile.details import DocHead, SpecHead
 
 Look = Callable[[str, Scan], Seen]
 """Looks at what a source reads, by its address and scan."""
@@ -46,13 +50,13 @@ class Changed:
     def __bool__(self) -> bool:
         return self.listed or any((self.held, self.paths, self.globs, self.folders, self.env, self.looked))
 
-    def touches(self, asked: Asked) -> bool:
+    def touched(self, head: "DocHead | SpecHead") -> bool:
         """Whether an answer would be another one now."""
         return bool(
-            not self.held.isdisjoint(asked.held)
-            or not self.paths.isdisjoint(asked.paths)
-            or not self.globs.isdisjoint(asked.globs)
-            or not self.folders.isdisjoint(asked.folders)
+            not self.held.isdisjoint(head.held)
+            or not self.paths.isdisjoint(head.paths)
+            or not self.globs.isdisjoint(head.globs)
+            or not self.folders.isdisjoint(head.folders)
         )
 
 

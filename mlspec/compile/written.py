@@ -1,19 +1,20 @@
 """What was lowered, written down for the next run: bodies and words by the digests of their texts."""
 
-import uuid
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Report
 from mlspec.base.digest import digest_bytes
-from mlspec.base.value import dataclass, field
+from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.cache import made_by
-from mlspec.compile.facts import BODY, PARENTS, Details, Doc, Facts, Rows, SpecFacts, merged
+from mlspec.compile.details import Details, SpecHead, renewed
+from mlspec.compile.facts import BODY, PARENTS, Doc, Facts, Rows, SpecFacts
+from mlspec.compile.kept import write_mentions
 from mlspec.compile.lower import Lowering, Trail
-from mlspec.compile.resolve import Mentions
 from mlspec.compile.survey import told
-from mlspec.documents.project import PROJECT_FILE
+from mlspec.documents.project import PROJECT_FILE, Asked
 from mlspec.documents.watch import Watch
 from mlspec.ir.codec import encode
 from mlspec.ir.outside import Scan
@@ -27,7 +28,7 @@ class Written:
     """The ids of bodies, of what was lowered now and of what is known; `texts` are those of now."""
 
     lowering: Lowering
-    known: Mapping[str, SpecFacts]
+    known: Mapping[str, SpecHead]
     rows: Mapping[str, list[Any]]
     texts: dict[str, str] = field(default_factory=dict)
     relations: dict[Address, str] = field(default_factory=dict)
@@ -66,9 +67,9 @@ class Written:
 
 @dataclass
 class Gathering:
-    """Documents and specs, those that are known among them; `fresh` are the addresses of those."""
+    """Documents and specs, those that are known among them; `fresh` are the addresses of those, None stands for their documents."""
 
-    docs: dict[str, Doc] = field(default_factory=dict)
+    docs: dict[str, Doc | None] = field(default_factory=dict)
     files: dict[Address, str] = field(default_factory=dict)
     bound: dict[Address, Bound] = field(default_factory=dict)
     fresh: set[Address] = field(default_factory=set)
@@ -77,25 +78,25 @@ class Gathering:
 
 @dataclass
 class Run:
-    """A compile that is to be written down; `data` is the digest of the document of a spec."""
+    """A compile that is to be written down; `data` is the digest of the document of a spec, `needs` what it needs."""
 
     facts: Facts | None
+    details: Details | None
     gathering: Gathering
     lowering: Lowering
     env: Mapping[str, str]
     watch: Watch
     data: Callable[[Address], str]
+    needs: Callable[[str], list[str]]
 
 
 def written(run: Run, blank: Facts, ids: Written, report: Report) -> tuple[Facts, Details, dict[str, str]]:
     """Facts and details of a compile, and the texts of bodies and words that nobody has yet."""
     lowering, gathering = run.lowering, run.gathering
-    blank.run = uuid.uuid4().hex
-    details = Details(gathering.docs, run=blank.run)
-    for address in lowering.graph.order:
-        text = str(address)
-        details.specs[text] = ids.known[text] if address in lowering.reused else _spec(run, address, ids)
-    _files(run, blank, details)
+    blank.run = os.urandom(16).hex()
+    specs = {str(a): None if a in lowering.reused else _spec(run, a, ids) for a in lowering.graph.order}
+    details = renewed(blank.run, run.details, gathering.docs.items(), specs.items(), run.needs)
+    _files(run, blank, details, specs)
     blank.bound = [[str(a), file] for a, file in gathering.files.items()]
     blank.resources = [_row(r, lowering, ids) for r in lowering.resources.values()]
     blank.made = made_by()[:8]
@@ -105,10 +106,15 @@ def written(run: Run, blank: Facts, ids: Written, report: Report) -> tuple[Facts
     return blank, details, ids.texts
 
 
-def _files(run: Run, blank: Facts, details: Details) -> None:
-    docs, specs = details.docs.values(), details.specs.values()
-    blank.asked = merged([*(d.asked for d in docs), *(s.asked for s in specs)])
-    blank.env = {n: told(run.env, n) for d in docs for n in d.env}
+def _files(run: Run, blank: Facts, details: Details, specs: Mapping[str, SpecFacts | None]) -> None:
+    answers = replace(run.facts.asked) if run.facts else Asked()
+    for one in (*run.gathering.docs.values(), *specs.values()):
+        if one is not None:  # what was asked before, and by others, has the answer that it had
+            answers.paths |= one.asked.paths
+            answers.globs |= one.asked.globs
+            answers.folders |= one.asked.folders
+    blank.asked = details.asked(answers)
+    blank.env = {n: told(run.env, n) for head in details.doc_heads.values() for n in head.env}
     names = dict.fromkeys((PROJECT_FILE, *blank.yaml, *blank.asked.held))
     for name in names:
         run.watch.now(name)
@@ -122,15 +128,10 @@ def _spec(run: Run, address: Address, ids: Written) -> SpecFacts:
     resources = [str(a) for a in lowering.parts.get(address, ())]
     warnings = [encode(d) for d in lowering.said.get(address, ())]
     return SpecFacts(
-        run.data(address), _mentions(lowering.graph.mentions[address]), trail.files,
+        run.data(address), write_mentions(lowering.graph.mentions[address]), trail.files,
         {str(a): run.data(a) for a in sorted(trail.specs)}, {str(a): n for a, n in sorted(trail.names.items())}, {str(a): ids.relation_id(a) for a in sorted(trail.relations - {address})},
         {str(a): ids.body_id(a) for a in sorted(trail.bodies)}, trail.blind, bool(_elsewhere(trail)), ids.relation_id(address), resources, warnings,
     )  # fmt: skip
-
-
-def _mentions(said: Mentions) -> list[Any]:
-    refs = [[list(path), ref.name, ref.kind, list(ref.allowed)] for path, ref in said.refs]
-    return [said.offers, refs, [[list(path), table] for path, table in said.tables]]
 
 
 def _row(resource: Resource, lowering: Lowering, ids: Written) -> list[Any]:
