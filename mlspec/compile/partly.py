@@ -46,11 +46,13 @@ def compile_partly(
         return None
 
 
-def bound_in(request: Request, file: str) -> dict[Address, Bound]:
-    """The specs of one file, with nothing known."""
+def bound_in(
+    request: Request, file: str, project: tuple[tuple[Document, ...], Head] | None = None
+) -> dict[Address, Bound]:
+    """The specs of one file, with nothing known; `project` are the documents of `mlspec.yaml` and what they say to all others."""
     report = Report()
     files = Files(request.root)
-    documents, head = _head(request, files, request.env, report)
+    documents, head = project or _head(request, files, request.env, report)
     if file != PROJECT_FILE:
         documents = read_bytes((request.root / file).read_bytes(), file, report)
     made = [bind_one(p, request.kinds, files, head, report) for d in documents for p in prepared_of(d, head, report)]
@@ -198,11 +200,11 @@ class _Partly(Kept):
         if head.overrides:
             overrides_used(head, {s for name in self.gathering.docs for s in self._doc(name).said}, self.report)
         self._sound()
-        return self._whole(head), context, list(ignored), list(names)
+        return self._whole(head, documents), context, list(ignored), list(names)
 
-    def _whole(self, head: Head) -> Gathered:
+    def _whole(self, head: Head, documents: tuple[Document, ...]) -> Gathered:
         found = self.gathering
-        bounds = Bounds(found.files, lambda file: bound_in(self.request, file), found.bound)
+        bounds = Bounds(found.files, lambda file: bound_in(self.request, file, (documents, head)), found.bound)
         project = found.project
         if project is not None:
             name, backends = project.spec.name, backends_of(project.spec, head.name)
