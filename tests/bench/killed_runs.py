@@ -72,6 +72,8 @@ def settle(project: Project, dice: random.Random) -> None:
 
 
 def tried(root: Path, dice: random.Random) -> str:
+    root.mkdir()
+    (root / "ready").touch()  # its last step waits for this
     what = break_off(root, dice)
     project = Project(root, parallelism=3)
     while any(run.status == "running" for run in project.local.runs()):

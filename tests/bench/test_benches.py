@@ -1,7 +1,10 @@
 """The benches at a small size: every contender gives the same answer. Seconds are never asserted."""
 
+import random
+
 import contest
 import data
+import killed_runs
 import plans
 import point_in_time
 import projects
@@ -53,6 +56,10 @@ def test_plans_are_as_they_should_be(tmp_path):
 
 def test_steps_run_in_every_way(tmp_path):
     assert set(steps.measured(10, 1)) == set(steps.CONTENDERS)
+
+
+def test_a_run_that_is_killed_comes_to_the_same(tmp_path):
+    assert killed_runs.tried(tmp_path / "p", random.Random(3)) in {"a step", "the runner"}
 
 
 def test_every_target_renders_many_steps():

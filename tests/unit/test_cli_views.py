@@ -22,6 +22,7 @@ from mlspec.cli.views.structured import as_csv, as_json
 from mlspec.cli.views.table import outline, table, vertical
 from mlspec.cli.views.terminal import Look, Screen, safe
 from mlspec.cli.views.values import inline, size, took
+from mlspec.cli.views.warnings import in_short, show_warnings
 from mlspec.plan.change import (
     Action,
     Change,
@@ -199,6 +200,31 @@ EVERYTHING = a_plan(
     notes=("target `x` can only render",),
     skipped=("source.other",),
 )
+
+
+class TestWarnings:
+    def many(self, *codes):
+        spans = [Span("a.yaml", n + 1, 2) for n in range(len(codes))]
+        return [
+            Diagnostic(c, f"looks odd {n}", s, help="look", severity=Severity.WARNING)
+            for n, (c, s) in enumerate(zip(codes, spans, strict=True))
+        ]
+
+    def test_one_is_shown_in_full(self, sources, capsys):
+        show_warnings(self.many("odd"), sources.root, no_color=True)
+        assert capsys.readouterr().err.startswith("warning[odd]: looks odd 0\n --> ")
+
+    def test_several_are_shown_in_short_and_none_is_lost(self, sources):
+        found = [*self.many(*["odd"] * 5, "even"), Diagnostic("over", "is over", severity=Severity.WARNING)]
+        assert in_short(found, sources, Look()).splitlines() == [
+            "warning[odd]: looks odd 0 (a.yaml:1)", "  help: look",
+            "warning[odd]: looks odd 1 (a.yaml:2)", "  help: look",
+            "warning[odd]: looks odd 2 (a.yaml:3)", "  help: look",
+            "warning[even]: looks odd 5 (a.yaml:6)", "  help: look",
+            "warning[over]: is over",
+            "and 2 more of `odd`",
+            "7 warnings; `mlspec validate` shows them at their places",
+        ]  # fmt: skip
 
 
 class TestPlan:
