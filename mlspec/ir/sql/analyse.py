@@ -18,7 +18,7 @@ from mlspec.ir.sql._plain.grammar import Query, plain
 from mlspec.ir.sql._plain.understand import understand
 from mlspec.ir.sql.ahead import looks_ahead
 from mlspec.ir.sql.analysis import Analysis, Lookup
-from mlspec.ir.sql.decimals import METADATA
+from mlspec.ir.sql.decimals import metadata
 from mlspec.ir.sql.dialect import DIALECT, data_type, from_sql, to_sql
 from mlspec.ir.sql.explicit import explicit
 from mlspec.ir.sql.nodes import Nodes
@@ -47,7 +47,7 @@ def analyse_any(text: str, lookup: Lookup) -> Analysis:
         refuse(*columns_of(read.scopes, tables), *unnamed(tree, read.nodes))
         words = _words(tree)
         qualified = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=True, sql=text)
-        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
+        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=metadata())
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
     scope = build_scope(typed)
@@ -111,7 +111,7 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
     select = exp.select(exp.alias_(tree.copy(), "value", quoted=True)).from_("t")
     try:
         qualified = qualify(select, schema=schema, dialect=DIALECT, quote_identifiers=True)
-        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=METADATA)
+        typed = annotate_types(qualified, schema=schema, dialect=DIALECT, expression_metadata=metadata())
     except SQLGLOT_RAISES as error:
         raise SqlProblems(not_understood(error)) from None
     wrong = list(types(Nodes(typed)))

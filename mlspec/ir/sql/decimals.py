@@ -4,6 +4,7 @@ DuckDB: sums and choices keep the greatest scale, products add the scales, `/` i
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from sqlglot import exp
@@ -110,10 +111,8 @@ def _annotator(kind: type[exp.Expr], known: dict[str, Any]) -> Callable[[Any, ex
     return annotate
 
 
-def _metadata() -> dict[type[exp.Expr], dict[str, Any]]:
+@cache
+def metadata() -> dict[type[exp.Expr], dict[str, Any]]:
+    """What each expression gives, as sqlglot has it, with these in the place of its own."""
     known: dict[type[exp.Expr], dict[str, Any]] = dict(Dialect.get_or_raise(DIALECT).EXPRESSION_METADATA)
     return known | {kind: {"annotator": _annotator(kind, known.get(kind, {}))} for kind in _OPERANDS}
-
-
-METADATA = _metadata()
-"""sqlglot's table of what each expression gives, with these in the place of its own."""

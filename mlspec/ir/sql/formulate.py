@@ -1,13 +1,13 @@
 """From a relation to a query that an engine can run: the algebra, with the formulations that its traits allow."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
+from importlib import import_module
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
-from mlspec.ir.sql import bigquery, databricks, postgres, redshift, snowflake, spark, trino
 from mlspec.ir.sql.changes import Between, change_points
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.partitions import in_partitions
@@ -15,11 +15,8 @@ from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 from mlspec.ir.sql.traits import Traits
 
-_WORDS: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {
-    "postgres": postgres.spoken, "spark": spark.spoken, "snowflake": snowflake.spoken, "bigquery": bigquery.spoken,
-    "databricks": databricks.spoken, "trino": trino.spoken, "redshift": redshift.spoken,
-}  # fmt: skip
-"""How a canonical tree becomes one of the engine's own, by dialect."""
+_TONGUES = frozenset({"postgres", "spark", "snowflake", "bigquery", "databricks", "trino", "redshift"})
+"""Dialects that say some things otherwise than the canonical one; the module of that name has the words."""
 
 
 def formulate(
@@ -44,8 +41,9 @@ def _whole(relation: Relation, traits: Traits, between: Between | None, only: Co
 
 def written(tree: exp.Expr, traits: Traits, *, pretty: bool = False) -> str:
     """The text of a tree in the engine's own dialect. Raises Unspoken for what the engine cannot be asked."""
-    spoken = _WORDS.get(traits.dialect)
-    return (spoken(tree) if spoken else tree).sql(traits.dialect, pretty=pretty)
+    if traits.dialect in _TONGUES:
+        tree = import_module(f"mlspec.ir.sql.{traits.dialect}").spoken(tree)
+    return tree.sql(traits.dialect, pretty=pretty)
 
 
 def parsed_query(text: str) -> exp.Query:
