@@ -11,7 +11,7 @@ from mlspec.plan.change import Plan
 
 @dataclass(frozen=True)
 class Beside:
-    """Another environment of the project. Its backends and their options were checked, and unless there is a `why_not` all else too."""
+    """Another environment of the project. Its backends and their options were checked, and unless there is a `why_not` what they refuse."""
 
     environment: str
     why_not: str = ""

@@ -72,6 +72,7 @@ if TYPE_CHECKING:  # start-up time: these bring pydantic, sqlglot and a YAML par
 _SELF = Address("project", "state")
 _PATIENCE = 60.0
 """For how many seconds an apply waits at least for a warehouse that only one process can have."""
+Look = Callable[[Gathered, str, Scan], Seen]
 KINDS: "Registry[Spec]" = Registry("mlspec.kinds", "mlspec.language.spec.Spec")
 
 
@@ -86,6 +87,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         self._asked, self._variables = environment, dict(variables or {})
         self._backends: Backends | None = None
         self._beside: dict[str, Session] = {}
+        self._looked: list[tuple[Scan, Seen]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +123,13 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         kept = kept_back(made, self.recorded()[0])
         return replace(whole(kept=kept), ignored=told(kept)) if kept else made
 
+    def _compiled_in(self, environment: str, outside: Look) -> Compiled:
+        """The project in another environment, where `outside` looks at what sources read."""
+        whole = partial(compile_project, self.root, KINDS, environment, {}, outside)
+        if self._cache is None:
+            return whole()
+        return compile_again(Request(self._cache, self.root, KINDS, environment, {}, outside, whole))
+
     @property
     def environment(self) -> str:
         """The environment that is worked in."""
@@ -143,6 +152,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
     def _outside(self, gathered: Gathered, address: str, scan: Scan) -> Seen:
         """What a source reads, looked at while the project is compiled."""
         seen = look_outside(address, scan, self._open(gathered))
+        self._looked.append((scan, seen))
         return replace(seen, problems=()) if self.tolerant else seen
 
     @cached_property
@@ -167,7 +177,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         for address in self.compiled.gathered.bound:
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
         refuse_unsupported(self.compiled, self.backends, self._cache)
-        others = validate_others(self.compiled, self.root, self.elsewhere, self._cache)
+        others = validate_others(self.compiled, self.backends, self._looked, self._compiled_in, self._cache)
         return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings, others)
 
     def plan(

@@ -3,56 +3,81 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from mlspec.backends.chosen import Backends
 from mlspec.backends.error import BackendError
 from mlspec.backends.remembered import Memory
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.base.digest import digest, digest_bytes
-from mlspec.base.value import asdict, replace
+from mlspec.base.value import asdict, dataclass, replace
 from mlspec.compile.cache import made_by
-from mlspec.compile.gathered import backends_of
+from mlspec.compile.gathered import Gathered, backends_of
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PROJECT_FILE, yaml_files
+from mlspec.ir.outside import Scan, Seen
 from mlspec.planned import Beside
-from mlspec.world import chosen_backends, refuse_unsupported
+from mlspec.world import chosen_backends, look_outside, refuse_unsupported
 
 _VARIABLE = re.compile(rb"\$\{\s*env\.(\w+)")
 
 
-class Opened(Protocol):
-    """The same project in another environment."""
+Look = Callable[[Gathered, str, Scan], Seen]
+
+
+class OtherSources(Exception):
+    """Something is read there that was not looked at here; its address is the message."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """How another environment is compiled, and what was looked at outside the project for this one: nothing else is looked at."""
+
+    compiled: Compiled
+    root: Path
+    backends: Backends
+    looked: Sequence[tuple[Scan, Seen]]
+    compile_in: Callable[[str, Look], Compiled]
+    memory: Memory | None
+
+    def there(self, environment: str) -> Compiled:
+        """The project there. Raises Problems and OtherSources."""
+        same = backends_of(self.compiled.gathered.project.spec, environment)["engine"] == self.engine
+
+        def look(_: Gathered, address: str, scan: Scan) -> Seen:
+            if not (scan.inside or scan.store or scan.database):  # files of the project
+                return look_outside(address, scan, self.backends)
+            found = next((seen for known, seen in self.looked if known == scan), None)
+            if found is None or (scan.inside and not same):
+                raise OtherSources(address)
+            return found
+
+        return self.compile_in(environment, look)
 
     @property
-    def compiled(self) -> Compiled:
-        """The project as it is there. Raises Problems."""
-
-    @property
-    def backends(self) -> Backends:
-        """What it is made with."""
+    def engine(self) -> dict[str, object]:
+        """The engine of this environment, with its options."""
+        return dict(self.compiled.gathered.backends["engine"])
 
 
 def validate_others(
-    compiled: Compiled, root: Path, opened: Callable[[str], Opened], memory: Memory | None
-) -> tuple[Beside, ...]:
-    """Check the environments that are not the chosen one. Raises Problems that name the environment."""
-    name, key = f"others {compiled.gathered.environment}", _key(compiled, root)
+    compiled: Compiled, backends: Backends, looked: Sequence[tuple[Scan, Seen]], compile_in: Callable[[str, Look], Compiled],
+    memory: Memory | None,
+) -> tuple[Beside, ...]:  # fmt: skip
+    """Check the environments that are not the chosen one, without a connection. Raises Problems that name the environment."""
+    name, key = f"others {compiled.gathered.environment}", _key(compiled, backends.place.root)
     known = _read(memory.fact(name), key) if memory is not None else None
     if known is not None:
         return known
-    found = _looked_at(compiled, root, opened, memory)
+    found = _checked(Known(compiled, backends.place.root, backends, looked, compile_in, memory))
     if memory is not None:
         memory.note(name, json.dumps({"of": key, "others": [asdict(one) for one in found]}))
     return found
 
 
-def _looked_at(
-    compiled: Compiled, root: Path, opened: Callable[[str], Opened], memory: Memory | None
-) -> tuple[Beside, ...]:
-    gathered = compiled.gathered
+def _checked(known: Known) -> tuple[Beside, ...]:
+    gathered = known.compiled.gathered
     project = gathered.project.spec
     checked: list[Beside] = []
     wrong: list[Diagnostic] = []
@@ -61,10 +86,8 @@ def _looked_at(
             continue
         theirs = backends_of(project, name)
         try:
-            chosen_backends(replace(gathered, environment=name, backends=theirs), root).check()
-            same = theirs["engine"] == dict(gathered.backends["engine"])
-            why_not = _refused(opened(name), memory) if same else "it has an engine of its own"
-            checked.append(Beside(name, why_not))
+            chosen_backends(replace(gathered, environment=name, backends=theirs), known.root).check()
+            checked.append(Beside(name, _refused(known, name)))
         except Problems as problems:
             wrong.extend(_told(problems.diagnostics, name))
     if wrong:
@@ -72,10 +95,17 @@ def _looked_at(
     return tuple(checked)
 
 
-def _refused(other: Opened, memory: Memory | None) -> str:
+def _refused(known: Known, environment: str) -> str:
     """Compile it and ask its backends; why that cannot be done here. Raises Problems."""
     try:
-        refuse_unsupported(other.compiled, other.backends, memory)
+        made = known.there(environment)
+        backends = chosen_backends(made.gathered, known.root)
+        try:
+            refuse_unsupported(made, backends, known.memory)
+        finally:
+            backends.close()
+    except OtherSources as source:
+        return f"`{source}` is read from elsewhere there"
     except BackendError as error:
         return str(error)
     return ""

@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from small_projects import write_project
+from small_projects import write_csv, write_project
 
 from mlspec.base.diag import Problems
 from mlspec.cli.main import main
+from mlspec.planned import Beside
 from mlspec.session import Session
 
 NIGHTLY = {"kind": "pipeline", "name": "nightly", "steps": {"a": {"command": "true"}}}
@@ -50,13 +51,32 @@ def test_what_was_checked_is_told(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["others"] == [{"environment": "dev", "why_not": ""}]
 
 
-def test_an_environment_with_an_engine_of_its_own_is_looked_at_from_outside(tmp_path, capsys):
-    root = project(tmp_path, {"engine": {"type": "duckdb", "path": "other.duckdb"}, "overrides": SCHEDULED})
+ORDERS = {"kind": "source", "name": "orders", "files": "orders.csv", "columns": {"id": "int64"}}
+
+
+def test_what_is_read_elsewhere_is_not_looked_at(tmp_path, capsys):
+    write_csv(tmp_path / "orders.csv", ("id",), [[1]])
+    there = {"source.orders": {"files": "s3://bucket.invalid/orders.csv"}, **SCHEDULED}
+    root = project(tmp_path, {"overrides": there}, ORDERS, NIGHTLY)
     assert main(["-C", str(root), "validate"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.endswith("(environment `dev`)")
-    assert second.startswith("Of environment `prod` only the backends and their options: it has an engine of its own (")
-    assert main(["-C", str(root), "-e", "prod", "validate"]) == 1
+    assert second == (
+        "Of environment `prod` only the backends and their options: `source.orders` is read from elsewhere there "
+        "(`mlspec validate -e prod` checks all)"
+    )
+
+
+def test_a_warehouse_that_cannot_be_reached_is_asked_nothing(tmp_path):
+    write_csv(tmp_path / "orders.csv", ("id",), [[1]])
+    root = project(tmp_path, {"engine": {"type": "postgres", "host": "warehouse.invalid"}}, ORDERS, NIGHTLY)
+    with Session(root) as session:
+        assert session.validate().others == (Beside("prod"),)
+    project(
+        root, {"engine": {"type": "postgres", "host": "warehouse.invalid"}, "overrides": SCHEDULED}, ORDERS, NIGHTLY
+    )
+    with Session(root) as session, pytest.raises(Problems, match=r"in environment `prod`: .*schedule"):
+        session.validate()
 
 
 def test_a_variable_that_only_one_environment_has(tmp_path):
