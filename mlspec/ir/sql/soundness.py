@@ -155,14 +155,19 @@ def names(tree: exp.Query) -> Iterator[SqlProblem]:
     seen: set[str] = set()
     for projection in tree.selects:
         name = projection.alias_or_name
-        at = place(projection.args["alias"]) if isinstance(projection, exp.Alias) else place(projection)
-        at = at if at != (0, 1) else place(projection)
         if name in seen:
+            at = _named_at(projection)
             yield SqlProblem("duplicate-column", f"two columns are called `{name}`", *at, help="give one another name")
         elif not _NAME.fullmatch(name) or name.startswith("__"):
             help_ = "write `AS` and lower-case letters, digits and `_`, at most 63"
-            yield SqlProblem("invalid-name", f"`{name}` is not a column name", *at, help=help_)
+            yield SqlProblem("invalid-name", f"`{name}` is not a column name", *_named_at(projection), help=help_)
         seen.add(name)
+
+
+def _named_at(projection: exp.Expr) -> tuple[int, int]:
+    """Where an output column has its name."""
+    at = place(projection.args["alias"]) if isinstance(projection, exp.Alias) else (0, 1)
+    return at if at != (0, 1) else place(projection)
 
 
 def types(nodes: Nodes) -> Iterator[SqlProblem]:

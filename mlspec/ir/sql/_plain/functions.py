@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from mlspec.ir.sql._plain.grammar import Expression
 from mlspec.ir.sql._plain.values import WHOLE, Of, Value, as_double, common, one_family, together
-from mlspec.ir.sql._plain.words import NotPlain
+from mlspec.ir.sql._plain.words import UNITS, NotPlain
 from mlspec.ir.sql.canon import named
 
 
@@ -56,6 +56,22 @@ def count_distinct(of: Of, part: Expression) -> Value:
     )
 
 
+def date_trunc(of: Of, part: Expression, time: Expression) -> Value:
+    unit, one = of(part), of(time)
+    if not unit.literal or unit.words[1:-1].lower() not in UNITS or one.family not in {"timestamp", "timestamptz"}:
+        raise NotPlain
+    said = unit.words.upper()
+    meaning = named("timestamptrunc", {"this": one.meaning, "unit": f"var(this={said})"})
+    return Value(
+        f"DATE_TRUNC({said}, {one.words})",
+        f"DATE_TRUNC({said}, {one.query})",
+        one.type,
+        meaning,
+        one.origins,
+        "date_trunc",
+    )
+
+
 def _numbers(values: Sequence[Value]) -> str:
     if one_family(*values) != "number":
         raise NotPlain
@@ -97,6 +113,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "coalesce": call("coalesce", common, "expressions"),
     "count": count,
     "count distinct": count_distinct,
+    "date_trunc": date_trunc,
     "exp": call("exp", _numbers),
     "floor": call("floor", _numbers, floats="double"),
     "greatest": call("greatest", common, "expressions", "ignore_nulls"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mlspec.base.value import dataclass, field
-from mlspec.ir.sql._plain.words import AGGREGATES, FUNCTIONS, KEYWORDS, TYPES, NotPlain, places_of, words_of
+from mlspec.ir.sql._plain.words import AGGREGATES, FUNCTIONS, KEYWORDS, TYPES, UNITS, NotPlain, places_of, words_of
 
 Expression = tuple[Any, ...]
 T = TypeVar("T")
@@ -138,6 +138,12 @@ class _Grammar:
         return made
 
     def column(self) -> tuple[Expression, str, bool]:
+        if self.skip("*"):
+            return ("star", ""), "", False
+        if self.words[self.at + 1 : self.at + 3] == [".", "*"]:
+            table = self.name()
+            self.at += 2
+            return ("star", table), "", False
         value = self.expression()
         if self.skip("AS"):
             return value, self.name(), True
@@ -235,6 +241,8 @@ class _Grammar:
             self.need("AS")
             found = ("cast", value, self.kind())
             self.need(")")
+        elif word == "INTERVAL":
+            return ("interval", *self.span())
         elif word in _CONSTANTS:
             found = _CONSTANTS[word]
         else:
@@ -242,6 +250,14 @@ class _Grammar:
         while self.skip("::"):
             found = ("cast", found, self.kind())
         return found
+
+    def span(self) -> tuple[str, str]:
+        """How many of which unit."""
+        count, unit = self.words[self.at].strip("'"), self.words[self.at + 1].lower()
+        if not count.isdigit() or not count.isascii() or unit not in UNITS:
+            raise NotPlain
+        self.at += 2
+        return count, unit.upper()
 
     def called(self, word: str) -> Expression:
         """A column, or a function of some values."""

@@ -109,6 +109,8 @@ def arithmetic(sign: str) -> Callable[[Of, Expression, Expression], Value]:
 
     def rule(of: Of, one: Expression, other: Expression) -> Value:
         left, right = of(one), of(other)
+        if right.type == "INTERVAL":
+            return _shifted(sign, left, right)
         if left.family != "number" or right.family != "number":
             raise NotPlain
         kind, floating = wider(left.type, right.type), left.floating or right.floating
@@ -127,6 +129,27 @@ def arithmetic(sign: str) -> Callable[[Of, Expression, Expression], Value]:
         return Value(words, f"{near} {sign} {far}", kind, meaning, together(left, right), key, floating)
 
     return rule
+
+
+def interval(_: Of, count: str, unit: str) -> Value:
+    words = f"INTERVAL '{count}' {unit}"
+    meaning = {"this": named("literal", {"this": repr(count), "is_string": "True"}), "unit": f"var(this='{unit}')"}
+    return Value(words, words, "INTERVAL", named("interval", meaning), node="interval")
+
+
+def _shifted(sign: str, time: Value, span: Value) -> Value:
+    """A time, so much later or earlier; of a day, the moment at which it begins."""
+    if time.family not in MOMENTS or sign not in "+-":
+        raise NotPlain
+    near, kind = time.query, "TIMESTAMPTZ" if time.family == "timestamptz" else "TIMESTAMP"
+    if time.family == "date":
+        near = f"CAST({time.inside.query if time.inside else near} AS TIMESTAMP)"
+    first, second = time.meaning, span.meaning
+    if sign == "+" and second < first:
+        first, second = second, first
+    meaning = short(f"{_KEYS[sign]}(expression={second},this={first})")
+    words = f"{time.words} {sign} {span.words}"
+    return Value(words, f"{near} {sign} {span.query}", kind, meaning, time.origins, _KEYS[sign])
 
 
 def compared(of: Of, sign: str, one: Expression, other: Expression) -> Value:
@@ -272,7 +295,7 @@ def cast(of: Of, part: Expression, word: str) -> Value:
 
 RULES: dict[str, Callable[..., Value]] = {
     "number": number, "text": text, "boolean": boolean, "null": null, "paren": paren, "negative": negative, "compared": compared,
-    "not": negated, "is": missing, "in": among, "between": between, "like": like, "case": case, "cast": cast,
+    "not": negated, "is": missing, "in": among, "between": between, "like": like, "case": case, "cast": cast, "interval": interval,
     **{sign: arithmetic(sign) for sign in _KEYS}, "AND": both("AND"), "OR": both("OR"), **FUNCTIONS,
 }  # fmt: skip
 """From the kind of an expression to how it is understood."""

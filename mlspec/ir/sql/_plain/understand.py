@@ -3,11 +3,11 @@
 What comes out is what the whole parser and the optimizer give for the same text, to the letter; `shapes` says what shapes mean.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mlspec.base.digest import digest
-from mlspec.base.value import dataclass, field
+from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.columntype import TIMES, ColumnType
 from mlspec.ir.relation import Column, Origin, Relation
 from mlspec.ir.sql._plain.grammar import INNER, Expression, Query, Ref, Select
@@ -30,8 +30,15 @@ class _Seen:
     origins: Origins
 
 
-Source = Callable[[str], _Seen | None]
-"""The column of a source, by its name, if it has it."""
+Seeing = Callable[[str], _Seen | None]
+
+
+@dataclass(slots=True)
+class _Source:
+    """Something that is read: the names of its columns, and what each of them is, None for a name that it has not."""
+
+    names: Iterable[str]
+    seen: Seeing
 
 
 @dataclass(slots=True)
@@ -63,7 +70,7 @@ class _Sight:
     """What the expressions of a select are understood with: the sources that it sees."""
 
     def __init__(self, several: bool) -> None:  # noqa: FBT001 - it has one caller
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, _Source] = {}
         self.known: dict[tuple[str, str], Value] = {}
         self.several = several
 
@@ -86,15 +93,32 @@ class _Sight:
     def complete(self) -> None:
         """All sources are known: refuse names in the conditions of joins that a later source has too."""
         for table, name in self.known:
-            if not table and sum(source(name) is not None for source in self.sources.values()) > 1:
+            if not table and sum(source.seen(name) is not None for source in self.sources.values()) > 1:
                 raise NotPlain
 
-    def column(self, table: str, name: str) -> Value:
-        wanted = (table,) if table else tuple(self.sources)
-        found = [(t, seen) for t in wanted if (source := self.sources.get(t)) and (seen := source(name))]
+    def every(self, table: str) -> Iterator[tuple[str, Value]]:
+        """All columns of one source, or of all."""
+        for at in (table,) if table else self.sources:
+            source = self.sources.get(at)
+            if source is None:
+                raise NotPlain
+            for name in source.names:
+                value = self.of(("column", at, name))
+                yield name, replace(value, words=value.query)
+
+    def seen(self, table: str, name: str) -> tuple[str, _Seen]:
+        """The one source that has a column, and what it is there."""
+        if table:
+            source = self.sources.get(table)
+            found = [(table, seen)] if source is not None and (seen := source.seen(name)) else []
+        else:
+            found = [(t, seen) for t, source in self.sources.items() if (seen := source.seen(name))]
         if len(found) != 1:
             raise NotPlain
-        at, seen = found[0]
+        return found[0]
+
+    def column(self, table: str, name: str) -> Value:
+        at, seen = self.seen(table, name)
         words = f"{shown(table)}.{shown(name)}" if table else shown(name)
         made = Value(
             words,
@@ -142,7 +166,10 @@ class _Understood:
         for name, (own, value) in shape.columns.items():
             if len(name) > _LONGEST or name.startswith("__"):
                 raise NotPlain
-            words = f"{value.words} AS {shown(name)}" if said[name] else value.words
+            if name not in said:  # of a star: there is nothing that its author wrote
+                words = f'{value.query} AS "{name}"'
+            else:
+                words = f"{value.words} AS {shown(name)}" if said[name] else value.words
             columns.append(Column(name, value.logical, own, _in_order(value.origins), words))
         steps = ", ".join(f'"{n}" AS ({self.texts[n]})' for n in self.query.steps)
         whole = f"WITH {steps} {text}" if steps else text
@@ -174,9 +201,7 @@ class _Understood:
             where = _condition(sight.of(select.where))
             flat.conditions.update(where.parts("and"))
             tail.append(f" WHERE {where.query}")
-        columns = {name: sight.of(expression) for expression, name, _ in select.columns}
-        if len(columns) != len(select.columns):
-            raise NotPlain
+        columns = self.columns(select, sight)
         group = [sight.of(e) for e in select.group]
         having = _condition(sight.of(select.having)) if select.having is not None else None
         if group:
@@ -188,6 +213,19 @@ class _Understood:
         distinct = "DISTINCT " if select.distinct else ""
         text = f"SELECT {distinct}{listed} FROM {''.join(tail)}"  # noqa: S608 - of names that were checked
         return _Made(columns, group, having, text)
+
+    def columns(self, select: Select, sight: _Sight) -> dict[str, Value]:
+        """The columns of a select, those that a star stands for among them."""
+        listed: list[tuple[str, Value]] = []
+        for expression, name, _ in select.columns:
+            if expression[0] == "star":
+                listed += sight.every(expression[1])
+            else:
+                listed.append((name, sight.of(expression)))
+        found = dict(listed)
+        if len(found) != len(listed):
+            raise NotPlain
+        return found
 
     def refuse(self, select: Select, columns: Mapping[str, Value], group: list[Value]) -> None:
         """Refuse what the whole parser may have to say something of: groups by numbers, and rows of all times put together."""
@@ -258,7 +296,7 @@ def _simple(select: Select) -> bool:
     return not (select.group or select.having is not None or select.distinct or select.aggregates)
 
 
-def _of_table(address: str, relation: Relation, position: int) -> Source:
+def _of_table(address: str, relation: Relation, position: int) -> _Source:
     columns = {c.name: c for c in relation.columns}
 
     def column(name: str) -> _Seen | None:
@@ -267,18 +305,18 @@ def _of_table(address: str, relation: Relation, position: int) -> Source:
             return None
         return _Seen(f"{position}:{found.digest}", *type_of(found.type), frozenset((Origin(address, name),)))
 
-    return column
+    return _Source(columns, column)
 
 
-def _of_values(values: Mapping[str, Value]) -> Source:
+def _of_values(values: Mapping[str, Value]) -> _Source:
     def column(name: str) -> _Seen | None:
         found = values.get(name)
         return None if found is None else _Seen(found.meaning, found.type, found.logical, found.origins)
 
-    return column
+    return _Source(values, column)
 
 
-def _of_shape(shape: _Shape, position: int) -> Source:
+def _of_shape(shape: _Shape, position: int) -> _Source:
     def column(name: str) -> _Seen | None:
         found = shape.columns.get(name)
         if found is None:
@@ -286,7 +324,7 @@ def _of_shape(shape: _Shape, position: int) -> Source:
         own, value = found
         return _Seen(f"{position}:{own}", value.type, value.logical, value.origins)
 
-    return column
+    return _Source(shape.columns, column)
 
 
 def _in_order(origins: Origins) -> tuple[Origin, ...]:

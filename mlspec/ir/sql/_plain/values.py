@@ -7,7 +7,7 @@ from sqlglot import exp
 from sqlglot.optimizer.annotate_types import TypeAnnotator
 
 from mlspec.base.value import dataclass
-from mlspec.ir.columntype import ColumnType
+from mlspec.ir.columntype import SCALARS, ColumnType
 from mlspec.ir.relation import Origin
 from mlspec.ir.sql._plain.grammar import Expression
 from mlspec.ir.sql._plain.words import NotPlain
@@ -17,9 +17,10 @@ Origins = frozenset[Origin]
 NOWHERE: Origins = frozenset()
 FAMILIES = {
     "INT": "number", "BIGINT": "number", "DOUBLE": "number", "BOOLEAN": "boolean", "TEXT": "text", "VARCHAR": "text",
-    "DATE": "date", "TIMESTAMPNTZ": "timestamp", "TIMESTAMPTZ": "timestamptz", "NULL": "null",
+    "DATE": "date", "TIMESTAMPNTZ": "timestamp", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamptz", "NULL": "null",
 }  # fmt: skip
 """The types that are reckoned with; values of one family go together."""
+_NAIVE = {"date", "timestamp"}
 MOMENTS = frozenset({"date", "timestamp", "timestamptz"})
 WHOLE = frozenset({"INT", "BIGINT"})
 _WIDER = {
@@ -87,14 +88,22 @@ class Value:
         return (self.ands if key == "and" else self.ors) or (self.meaning,)
 
 
-@cache
 def type_of(kind: ColumnType) -> tuple[str, ColumnType]:
     """A logical type in the canonical dialect, and what a column of it is told to be. Raises NotPlain where that is nothing."""
+    return _SCALARS.get(kind.name) or _type_of(kind)
+
+
+@cache
+def _type_of(kind: ColumnType) -> tuple[str, ColumnType]:
     built = data_type(kind)
     told = from_sql(built)
     if told is None:
         raise NotPlain
     return ("" if built.expressions else built.this.value), told
+
+
+_SCALARS = {name: _type_of(ColumnType(name)) for name in SCALARS}
+"""Those without parts, found by their names."""
 
 
 def together(*values: Value) -> Origins:
@@ -126,7 +135,7 @@ def go_together(value: Value, others: Iterable[Value]) -> None:
     family = value.family
     for other in others:
         far = other.family
-        if family == far != "null":
+        if family == far != "null" or {family, far} == _NAIVE:
             continue
         if not (family in MOMENTS and other.literal and far == "text" and not is_present(other)):
             raise NotPlain

@@ -17,16 +17,17 @@ class NotPlain(Exception):
 KEYWORDS = frozenset(
     """
     SELECT FROM WHERE GROUP BY HAVING AS JOIN INNER LEFT OUTER ON AND OR NOT IS NULL IN BETWEEN LIKE CASE WHEN THEN ELSE END
-    CAST DISTINCT WITH TRUE FALSE
+    CAST DISTINCT WITH TRUE FALSE INTERVAL
     """.split()
 )
 TYPES = frozenset("BIGINT BOOLEAN DATE DOUBLE INT INTEGER TEXT TIMESTAMP VARCHAR".split())
 _ONE, _MANY = (1, 1), (2, 99)
 FUNCTIONS = {
     **dict.fromkeys("abs avg ceil count exp floor length ln lower max min sqrt sum trim upper".split(), _ONE),
-    "coalesce": _MANY, "greatest": _MANY, "least": _MANY, "nullif": (2, 2), "round": (1, 2),
+    "coalesce": _MANY, "greatest": _MANY, "least": _MANY, "nullif": (2, 2), "round": (1, 2), "date_trunc": (2, 2),
 }  # fmt: skip
 """From functions to how many values they may have, at least and at most."""
+UNITS = frozenset("second minute hour day week month year".split())
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
 _RESERVED = frozenset(
     word
@@ -36,9 +37,10 @@ _RESERVED = frozenset(
 _QUOTED = DuckDB.Generator.RESERVED_KEYWORDS
 """Names that the canonical dialect writes in quotes."""
 _PARTS = re.compile(
-    r"\s*(?:--[^\n]*\s*)*([A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9_.]*|'[^'\\\n\r\t]*'|[-+*/%<>=!|&^~@#?:$\[\]{}]+|.)",
+    r"[ \t\n\r]*+(?:--[^\n]*+[ \t\n\r]*+)*+([A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9_.]*|'[^'\\\n\r\t]*'|[-+*/%<>=!|&^~@#?:$\[\]{}]+|.)",
     re.ASCII | re.DOTALL,
 )
+_SPACE = " \t\n\r"
 _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _SIGNS = frozenset({"+", "-", "*", "/", "%", "=", "<>", "!=", "<", "<=", ">", ">=", "::", "(", ")", ",", "."})
 _BROKEN = re.compile(r"\b(group|order)\s*--|sqlglot", re.IGNORECASE)
@@ -61,14 +63,15 @@ def shown(name: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    if "--" in text and _BROKEN.search(text):
+    whole = _whole(text)
+    if "--" in text and (_BROKEN.search(text) or "\r" in text or "--" in whole.rpartition("\n")[2]):
         raise NotPlain
-    return _PARTS.findall(_whole(text))
+    return _PARTS.findall(whole)
 
 
 def _whole(text: str) -> str:
     """The text without what stands behind its last word."""
-    return text.rstrip().removesuffix(";").rstrip()
+    return text.rstrip(_SPACE).removesuffix(";").rstrip(_SPACE)
 
 
 @lru_cache(maxsize=65_536)
@@ -88,6 +91,7 @@ def _word(part: str) -> str:
         return large
     if large in _RESERVED or not (part[0].isalpha() or part[0] == "_"):
         raise NotPlain
-    if part == part.lower() or (part == large and part.lower() in FUNCTIONS):
+    small = part.lower()
+    if part == small or (part == large and (small in FUNCTIONS or small in UNITS)):
         return part
     raise NotPlain
