@@ -58,6 +58,12 @@ def measured_by(text: str) -> tuple[str, ...]:
     return _members(_METRICS, text)
 
 
+def metrics_in(text: str) -> tuple[tuple[str, str], ...]:
+    """The metrics that a condition reads, as far as it names them, as step and name."""
+    found = _METRIC.finditer(_without_texts(text))
+    return tuple(dict.fromkeys((m[1] or m[3], m[4] or m[6]) for m in found))
+
+
 def parameters_of(text: str) -> tuple[str, ...]:
     """The parameters that a condition reads, as far as it names them: `parameters.name` or `parameters['name']`."""
     return _members(_PARAMETERS, text)
@@ -79,9 +85,7 @@ def mistyped(text: str, parameters: Mapping[str, Collection[Any]]) -> str:
     Metrics are doubles; `parameters` gives for each some values that it may have. Each is tried low and high, so that what
     stands beside a decision is looked at too; what depends on anything else than types is not told.
     """
-    found = _METRIC.finditer(_without_texts(text))
-    metrics = dict.fromkeys((m[1] or m[3], m[4] or m[6]) for m in found)
-    asked: dict[tuple[str, ...], tuple[Any, ...]] = dict.fromkeys(metrics, _EXTREMES)
+    asked: dict[tuple[str, ...], tuple[Any, ...]] = dict.fromkeys(metrics_in(text), _EXTREMES)
     asked |= {(name,): tuple(parameters[name]) for name in parameters_of(text) if parameters.get(name)}
     program = _library().compile(text)
     for values in _tries(asked):

@@ -162,7 +162,8 @@ class CommandStep:
 
     Before attempt n + 1 it waits `retry_delay * retry_factor ** (n - 1)`, at most `retry_max_delay`. `idle_timeout` ends an attempt
     that has written nothing to its log for so long. `on_error`: None is what the workflow says. `cache_ttl` is how old what
-    is taken from the cache may be, 0 is any age. `sees`: None is all parameters of the workflow.
+    is taken from the cache may be, 0 is any age. `sees`: None is all parameters of the workflow. `measures` are
+    metrics that an attempt has to write; it may write others too.
     """
 
     name: str
@@ -188,6 +189,7 @@ class CommandStep:
     on_error: OnError | None = later(None)
     cache_ttl: float = later(0.0)
     sees: Sees | None = later(None)
+    measures: tuple[str, ...] = later(())
 
     @property
     def deciding(self) -> "CommandStep":

@@ -44,8 +44,8 @@ class Checks:
         yield from self._condition(stage, at)
         for index, name in enumerate(spec.after):
             yield from self._other(name, stage, (*at, "after", index))
-        for name, path in stage.measured():
-            yield from self._measured(name, stage, (*at, *path))
+        for name, metric, path in stage.measured():
+            yield from self._measured(name, metric, stage, (*at, *path))
         yield from self._parameters(stage, at)
         yield from self._sees(stage, at)
         yield from self._each(stage, at)
@@ -135,14 +135,16 @@ class Checks:
             message = f"`{output}` is of type `{offered[wanted]}`, not `{expected}`"
             yield self.scope.error("wrong-type", message, *path, help=help_)
 
-    def _measured(self, name: str, stage: Stage, path: Path) -> Iterator[Diagnostic]:
+    def _measured(self, name: str, metric: str, stage: Stage, path: Path) -> Iterator[Diagnostic]:
         if unknown := list(self._other(name, stage, path)):
             yield from unknown
-        elif not self.stages[name].measures:
+        elif not self.stages[name].has_metrics:
             several = self.stages[name].scattered
             why = "has metrics for each item of its `each`" if several else "has no output of type `metrics`"
             help_ = "`keep: {best: …}` keeps one" if several else "add one, as in `outputs: {metrics: metrics}`"
             yield self.scope.error("unknown-output", f"step `{name}` {why}", *path, help=help_)
+        elif problem := not_measured(self.stages[name], metric):
+            yield self.scope.error("unknown-output", problem[0], *path, help=problem[1])
 
     def _parameters(self, stage: Stage, at: Path) -> Iterator[Diagnostic]:
         for name, given in stage.spec.parameters.items():
@@ -204,6 +206,8 @@ class Checks:
                 f"the best item of step `{stage.name}` is told by a metric, and it has no output of type `metrics`"
             )
             yield self.scope.error("invalid-fan-out", message, *at, "each", "keep")
+        elif each.keep and (unknown := not_measured(stage, each.keep.best)):
+            yield self.scope.error("unknown-output", unknown[0], *at, "each", "keep", "best", help=unknown[1])
         yield from self._sets(stage, (*at, "each"))
         for name in each.names:
             if stage.used and name not in stage.declared:
@@ -249,6 +253,14 @@ class Checks:
         for name in sorted(set(stage.declared) - given):
             message = f"step `{stage.name}` gives `{stage.used.address}` no value for `{name}`, which has no default"
             yield self.scope.error("invalid-use", message, *at, "use", help=f"add `parameters: {{{name}: …}}`")
+
+
+def not_measured(stage: Stage, metric: str) -> tuple[str, str] | None:
+    """That a step, which says what it measures, does not say this, and what to do; None where it may be."""
+    known = stage.spec.measures
+    if not known or not metric or metric in known:
+        return None
+    return f"step `{stage.name}` does not measure `{metric}`", known_names(metric, known, "metric")
 
 
 def _some_values(parameter: Parameter) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mlspec.base.value import dataclass, field, replace
-from mlspec.ir.condition import measured_by
+from mlspec.ir.condition import measured_by, metrics_in
 from mlspec.ir.workflow import (
     Allowed,
     CommandStep,
@@ -87,7 +87,7 @@ class Stage:
         return self.spec.each is not None and self.spec.each.keep is None
 
     @property
-    def measures(self) -> bool:
+    def has_metrics(self) -> bool:
         """Whether later steps may ask for its metrics."""
         return OutputType.METRICS in self.spec.outputs.values() and not self.scattered
 
@@ -97,19 +97,25 @@ class Stage:
             return {_WRITTEN: OutputType.ARTIFACT}
         return {n: OutputType.ARTIFACT if self.scattered else kind for n, kind in self.spec.outputs.items()}
 
-    def measured(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-        """The steps whose metrics it asks for, each with the place of the field."""
+    def measured(self) -> Iterator[tuple[str, str, tuple[str | int, ...]]]:
+        """The steps whose metrics it asks for, each with the metric, where it is named, and the place of the field."""
+        named = metrics_in(self.spec.when)
         for name in measured_by(self.spec.when):
-            yield name, ("when",)
+            for metric in [m for step, m in named if step == name] or [""]:
+                yield name, metric, ("when",)
         for name, value in self.spec.parameters.items():
             written = value.value if isinstance(value, ValueSpec) else value
             if isinstance(read := reference(written), OfMetric):
-                yield read.step, ("parameters", name, *(("value",) if isinstance(value, ValueSpec) else ()))
+                yield (
+                    read.step,
+                    read.metric,
+                    ("parameters", name, *(("value",) if isinstance(value, ValueSpec) else ())),
+                )
 
     def parents(self) -> set[str]:
         """The steps that must be through before it."""
         taken = {output.partition(".")[0] for output in self.spec.taken().values()}
-        return taken | {name for name, _ in self.measured()} | set(self.spec.after)
+        return taken | {name for name, _, _ in self.measured()} | set(self.spec.after)
 
     def value(self, name: str, parameters: Mapping[str, Parameter]) -> StepParameter:
         """A parameter of its own, as backends see it."""

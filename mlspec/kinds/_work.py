@@ -163,6 +163,7 @@ class Work(Part):
     on_error: OnError | None = None
     cache: Bool | CacheSpec = True
     sees: tuple[Name, ...] | None = None
+    measures: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
     def unsound(self) -> Iterator[Wrong]:
         """What no step can be run with."""
@@ -175,6 +176,10 @@ class Work(Part):
                 help_ = "names that begin with `MLSPEC_` are those of the step contract"
                 yield Wrong("invalid-name", message, (field, name), help_, key=True)
         yield from self._not_carried(command or ())
+        if self.measures and OutputType.METRICS not in self.outputs.values():
+            message = "`measures` means nothing without an output of type `metrics`"
+            help_ = "add one, as in `outputs: {metrics: metrics}`"
+            yield Wrong("meaningless-field", message, ("measures",), help_, "outputs", key=True)
         for small, large in (("retry_delay", "retry_max_delay"), ("idle_timeout", "timeout")):
             low, high = getattr(self, small), getattr(self, large)
             if low and high and low.seconds > high.seconds:
@@ -203,6 +208,7 @@ class Work(Part):
             cache=self.cache is not False, retry_factor=float(self.retry_factor), retry_max_delay=_seconds(self.retry_max_delay),
             idle_timeout=_seconds(self.idle_timeout), on_error=self.on_error,
             cache_ttl=self.cache.ttl.seconds if isinstance(self.cache, CacheSpec) else 0.0,
+            measures=tuple(sorted(set(self.measures))),
             sees=Sees(tuple(sorted(set(self.sees)))) if self.sees is not None else None,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from mlspec.ir.later import described
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Body, body_digest, column_digest
 from mlspec.ir.workflow import CommandStep, DatasetStep, Gate, RegisterStep, Step, Used, Workflow
+from mlspec.kinds._stage_checks import not_measured
 from mlspec.kinds.feature_set import FeatureSet
 from mlspec.kinds.pipeline import Pipeline
 from mlspec.language.bounds import Bound, numbers, relatives
@@ -89,6 +90,7 @@ class Model(Spec):
         if "current" in self.aliases:
             message = "`current` is no name for an alias: it is the version that the files describe"
             yield scope.error("invalid-name", message, "aliases", "current", key=True, help="give it another name")
+        yield from self._check_measured(scope, pipeline)
         for name, gate in self.gates.items():
             for one in gate.lower(name).relative:
                 if one.alias not in self.aliases:
@@ -102,6 +104,15 @@ class Model(Spec):
                 "name",
                 help="add `gates:`, as in `auc: {min: 0.7}`",
             )
+
+    def _check_measured(self, scope: Scope, pipeline: Pipeline) -> Iterator[Diagnostic]:
+        """A gate whose metric the pipeline never gives, where its step says what it measures."""
+        stages = pipeline.stages(scope) if self.gates else {}
+        registers = (s.register_model for s in pipeline.steps.values() if s.register_model)
+        measured = next((r.metrics.partition(".")[0] for r in registers), "")
+        for name in self.gates if measured in stages else ():
+            if problem := not_measured(stages[measured], name):
+                yield scope.error("unknown-output", problem[0], "gates", name, key=True, help=problem[1])
 
     def _check_datasets(self, scope: Scope, pipeline: Pipeline) -> Iterator[Diagnostic]:
         datasets = [s.dataset for s in pipeline.steps.values() if s.dataset is not None]

@@ -39,7 +39,7 @@ STEP = {
     "command": "false", "outputs": {"model": "model", "metrics": "metrics", "more": "artifact"}, "code": ["code.py"], "env": {"A": "1"},
     "secrets": {"T": {"kubernetes": "a/b"}}, "image": "other:2", "resources": {"cpu": "2"}, "retries": 2, "retry_delay": "20s", "retry_factor": 2,
     "retry_max_delay": "5m", "timeout": "1h", "idle_timeout": "5m", "on_error": "stop", "cache": False, "inputs": {"rows": "other.rows"},
-    "parameters": {"a": 2}, "sees": [], "each": EACH, "when": "metrics.rows.n > 1", "after": ["other"], "use": "used", "dataset": "rows",
+    "parameters": {"a": 2}, "sees": [], "measures": ["n"], "each": EACH, "when": "metrics.rows.n > 1", "after": ["other"], "use": "used", "dataset": "rows",
     "register_model": {"model": "second.model", "metrics": "second.metrics"},
 }  # fmt: skip
 WITH = {  # what a field stands with, where it does not stand alone

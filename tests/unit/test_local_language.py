@@ -254,3 +254,9 @@ def test_a_condition_sees_a_parameter_as_its_type_has_it(project: Project):
     asks = command("asks", "true", when="parameters.rate * 2.0 > 1.0")
     found = project.statuses(asks, parameters=(("rate", "1"),), allowed=(("rate", Allowed("float64")),))
     assert found == {"asks": "done"}
+
+
+def test_what_a_step_says_that_it_measures_has_to_be_there(project: Project):
+    said = project.fails(measures("m", '{"auc": 0.5}', measures=("auc", "f1")))
+    assert "metric `f1`, which the step says that it measures, is not there (there are: `auc`)" in str(said)
+    assert project.statuses(measures("m", '{"auc": 0.5, "more": 1}', measures=("auc",))) == {"m": "done"}

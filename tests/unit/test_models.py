@@ -27,10 +27,10 @@ TRAIN = (
 )
 
 
-def write(root, depth=3, aliases=None, gate="champion - 0.005", most=None, **deployment):
+def write(root, depth=3, aliases=None, gate="champion - 0.005", most=None, measures=(), **deployment):
     found = {json.dumps(d, sort_keys=True): d for d in smallest.documents("deployment")}
     named = {f"{d['kind']}.{d['name']}": copy.deepcopy(d) for d in found.values()}
-    named["pipeline.train"]["steps"]["train"]["command"] = TRAIN
+    named["pipeline.train"]["steps"]["train"] |= {"command": TRAIN, **({"measures": measures} if measures else {})}
     named[MODEL] |= {
         "parameters": {"depth": depth},
         "gates": {"auc": {"min": gate} if most is None else {"min": gate, "max": most}},
@@ -239,6 +239,7 @@ def test_no_failure_is_lost(root):
     [
         ({"aliases": {"champion": "current", "current": "current"}},
          ("invalid-name", "`current` is no name for an alias: it is the version that the files describe", "model.big", "current")),
+        ({"measures": ["f1", "aucs"]}, ("unknown-output", "step `train` does not measure `auc`", "model.big", "gates")),
         ({"gate": 0.9, "most": 0.8}, ("invalid-gate", "`min` is more than `max`: nothing passes this gate", "model.big", "gates")),
         ({"version": "current"}, ("meaningless-field", "`version` says which version is served, and so does the alias `champion`", "deployment.live", "version")),
         ({"version": "0123456789ab"}, ("meaningless-field", "`version` says which version is served, and so does the alias `champion`", "deployment.live", "version")),

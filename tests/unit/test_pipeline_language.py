@@ -79,7 +79,7 @@ def test_every_later_field_of_a_step_is_in_its_digest():
     plain = CommandStep("a", ("x",))
     other = {
         "parameters": (StepParameter("p", Written("1"), Allowed("int64")),), "after": ("b",), "each": FanOut(((("p", "1"),),)),
-        "retry_factor": 2.0, "retry_max_delay": 9.0, "idle_timeout": 3.0, "on_error": OnError.STOP, "cache_ttl": 8.0, "sees": Sees(),
+        "retry_factor": 2.0, "retry_max_delay": 9.0, "idle_timeout": 3.0, "on_error": OnError.STOP, "cache_ttl": 8.0, "sees": Sees(), "measures": ("auc",),
     }  # fmt: skip
     assert set(other) == {f.name for f in fields(CommandStep) if f.metadata.get("later")}
     for name, value in other.items():
@@ -266,6 +266,10 @@ EACH = {"grid": {"d": [1, 2]}}
         ({"b": {"command": "x", "when": "true and false"}}, ("invalid-condition", "the condition cannot be read: `and` is no operator of CEL")),
         ({"b": {"command": "x", "when": "1 1"}}, ("invalid-condition", "the condition cannot be read: `1` is not expected there")),
         ({"b": {"command": "x", "when": "1 <"}}, ("invalid-condition", "the condition cannot be read: it ends too early")),
+        ({"b": {"command": "x", "measures": ["auc"]}}, ("meaningless-field", "`measures` means nothing without an output of type `metrics`")),
+        ({"a": {**A, "measures": ["auc"]}, "b": {"command": "x", "when": "metrics.a.aucc > 1"}}, ("unknown-output", "step `a` does not measure `aucc`")),
+        ({"a": {**A, "measures": ["auc"]}, "b": {"command": "x", "parameters": {"p": "${metrics.a.f1}"}}}, ("unknown-output", "step `a` does not measure `f1`")),
+        ({"b": {**A, "measures": ["auc", "f1"], "each": {**EACH, "keep": {"best": "f2"}}}}, ("unknown-output", "step `b` does not measure `f2`")),
         ({"b": {"command": "x", "sees": ["n"]}}, ("unknown-parameter", "there is no parameter `n`")),
         ({"b": {"command": "x", "retries": 2, "retry_factor": 2}}, ("meaningless-field", "`retry_factor` means nothing without `retry_delay`")),
         ({"b": {"command": "x", "retries": 2, "retry_max_delay": "1m"}}, ("meaningless-field", "`retry_max_delay` means nothing without `retry_delay`")),

@@ -74,6 +74,12 @@ def collect(step: Step, folder: Path) -> Outputs:
         else:
             _check_folder(name, paths[name])
         files[name] = Output(paths[name], digest_path(paths[name]))
+    wanted = step.measures if isinstance(step, CommandStep) else ()
+    if missing := [name for name in wanted if name not in metrics]:
+        there = ", ".join(f"`{name}`" for name in sorted(metrics)) or "none"
+        raise BadOutput(
+            f"metric `{missing[0]}`, which the step says that it measures, is not there (there are: {there})"
+        )
     return Outputs(files, metrics)
 
 
