@@ -104,7 +104,7 @@ TOLD_ONLY = {
 }
 """Pages whose example is not run, each with its reason."""
 
-NO_CODES = {"und-x-icu", "as-groups", "as-uid", "as-user-extra", "auth-provider", "proxy-url", "tls-server-name",
+NO_CODES = {"und-x-icu", "site-packages", "dist-packages", "as-groups", "as-uid", "as-user-extra", "auth-provider", "proxy-url", "tls-server-name",
             "utf-8", "utf-8-sig", "us-east-1", "ephemeral-storage", "ls-files", "rev-parse",
             "certificate-authority", "client-certificate", "client-key", "client-certificate-data", "client-key-data", "current-context",
             "insecure-skip-tls-verify", "mlspec-scale", "kserve-container"}  # fmt: skip
