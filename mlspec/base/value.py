@@ -102,6 +102,7 @@ def _made(cls: Any, eq: bool, order: bool, frozen: bool, slots: bool) -> Any:  #
     given: dict[str, Any] = {"__value_fields__": found, "__dataclass_fields__": _Standard(found, frozen)}
     given["__dataclass_params__"] = _Parameters(frozen)
     given["__init__"] = _first_init(found)
+    given["__replace__"] = lambda self, /, **changes: replace(self, **changes)
     if "__repr__" not in own:
         given["__repr__"] = _repr
     if "__match_args__" not in own:
