@@ -106,7 +106,12 @@ class Wider(Base):
 def test_the_standard_library_knows_it():
     assert [f.name for f in dataclasses.fields(Wider)] == ["x", "z"]
     assert dataclasses.is_dataclass(Slotted)
-    assert Wider(1).__replace__(z="o") == dataclasses.replace(Wider(1), z="o") == value.replace(Wider(1), z="o") == Wider(1, "o")
+    assert (
+        Wider(1).__replace__(z="o")
+        == dataclasses.replace(Wider(1), z="o")
+        == value.replace(Wider(1), z="o")
+        == Wider(1, "o")
+    )
     assert dataclasses.asdict(Wider(1)) == value.asdict(Wider(1)) == {"x": 1, "z": "z"}
     assert Wider(4).twice == 8
     assert Wider(1) != Base(1)
