@@ -64,6 +64,9 @@ TABLES: Tables = {
             "price": "decimal(10,2)", "tags": "array<string>"}.items()), "rows"),
     ),
     "customers": ("source.customers", Relation("", (Column("customer", ColumnType("string"), "c"), Column("since", ColumnType("date"), "s")), "people")),
+    "odd": ("source.odd", Relation("", (Column("id", ColumnType("int64"), "i"), Column('The "total"', ColumnType("int64"), "t")), "odd")),
+    "empty": ("source.empty", Relation("", (), "empty")),
+    "words": ("source.words", Relation("", (Column("lambda", ColumnType("string"), "l"), Column("symmetric", ColumnType("string"), "y")), "words")),
 }  # fmt: skip
 
 
@@ -110,6 +113,21 @@ def test_it_is_plain(query):
         "SELECT id FROM orders WHERE id > 1 -- and so on",
         "SELECT o.id FROM orders AS o WHERE o.--paid\n",
         "WITH c AS (SELECT customer FROM customers) SELECT id FROM orders",
+        "SELECT CAST('now' AS DATE) AS day FROM orders",
+        "SELECT (lower(' Today '))::timestamp AS day FROM orders",
+        "SELECT customer, SUM(amount) AS amount FROM orders GROUP BY customer HAVING amount > 1",
+        "SELECT customer, MAX(at) AS last FROM orders GROUP BY customer HAVING COUNT(*) > 1 AND (last > '2024-01-01')",
+        "SELECT * FROM odd",
+        "WITH o AS (SELECT * FROM odd) SELECT id FROM o",
+        "SELECT * FROM empty",
+        "SELECT COUNT(*) AS n, e.* FROM empty AS e",
+        "SELECT lower(lambda) AS word FROM words",
+        "SELECT symmetric FROM words WHERE symmetric BETWEEN symmetric AND lambda",
+        f"SELECT {'(' * 60}id{')' * 60} AS id FROM orders",
+        f"SELECT {'-(' * 60}id{')' * 60} AS id FROM orders",
+        f"SELECT {'CASE WHEN paid THEN ' * 60}id{' ELSE 0 END' * 60} AS id FROM orders",
+        f"SELECT {' + '.join(['id'] * 400)} AS id FROM orders",
+        f"SELECT id{'::int' * 400} AS id FROM orders",
     ],
 )
 def test_it_is_for_the_whole_parser(query):

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mlspec.base.value import dataclass, field
-from mlspec.ir.sql._plain.words import AGGREGATES, FUNCTIONS, KEYWORDS, TYPES, UNITS, NotPlain, places_of, words_of
+from mlspec.ir.sql._plain.words import (
+    AGGREGATES,
+    FUNCTIONS,
+    KEYWORDS,
+    TYPES,
+    UNITS,
+    NotPlain,
+    is_present,
+    places_of,
+    words_of,
+)
 
 Expression = tuple[Any, ...]
 T = TypeVar("T")
@@ -22,8 +32,12 @@ _LEVELS = {
     "+": _SUM, "-": _SUM, "*": 6, "/": 6, "%": 6,
 }  # fmt: skip
 """How tightly an operator binds."""
+_DEEPEST, _MOST_STEPS = 12, 100
+"""Values that stand in each other, and steps, of which the whole parser and the optimizer are not deep in calls."""
 _SHORT = re.compile(r"(?!at|of)[a-z]{1,2}[0-9]*")
 """Names that a table is given without AS; a longer word may say something of the table to the parser."""
+_SAME_WORD = frozenset({"paren", "lower", "upper", "trim"})
+"""What a text is read through."""
 _CONSTANTS = {"TRUE": ("boolean", "TRUE"), "FALSE": ("boolean", "FALSE"), "NULL": ("null",)}
 
 
@@ -89,6 +103,7 @@ class _Grammar:
         self.words = words_of(text)
         self.at = 0
         self.aggregates = False
+        self.deep = 0
 
     def query(self) -> Query:
         steps: dict[str, Select] = {}
@@ -102,6 +117,8 @@ class _Grammar:
                 if name in steps or "__" in name:
                     raise NotPlain
                 steps[name] = select
+                if len(steps) > _MOST_STEPS:
+                    raise NotPlain
                 if self.words[self.at] != ",":
                     break
                 self.at += 1
@@ -221,6 +238,15 @@ class _Grammar:
         return ("like", left, low) if sign == "LIKE" else ("compared", sign, left, low)
 
     def operand(self) -> Expression:
+        """One value; not one deeper in others than the parser goes, however deep it is called."""
+        self.deep += 1
+        if self.deep > _DEEPEST:
+            raise NotPlain
+        found = self.value()
+        self.deep -= 1
+        return found
+
+    def value(self) -> Expression:
         if self.skip("-"):
             return ("negative", self.operand())
         word = self.words[self.at]
@@ -239,7 +265,7 @@ class _Grammar:
             self.need("(")
             value = self.expression()
             self.need("AS")
-            found = ("cast", value, self.kind())
+            found = self.cast(value)
             self.need(")")
         elif word == "INTERVAL":
             return ("interval", *self.span())
@@ -248,8 +274,17 @@ class _Grammar:
         else:
             found = self.called(word)
         while self.skip("::"):
-            found = ("cast", found, self.kind())
+            found = self.cast(found)
         return found
+
+    def cast(self, value: Expression) -> Expression:
+        """A value as what is named next; no text that is the present, which the parser itself refuses."""
+        kind, inner = self.kind(), value
+        while inner[0] in _SAME_WORD:
+            inner = inner[1]
+        if kind in {"DATE", "TIMESTAMP"} and inner[0] == "text" and is_present(inner[1]):
+            raise NotPlain
+        return ("cast", value, kind)
 
     def span(self) -> tuple[str, str]:
         """How many of which unit."""

@@ -22,12 +22,11 @@ from mlspec.ir.sql._plain.values import (
     as_double,
     common,
     go_together,
-    is_present,
     one_family,
     together,
     wider,
 )
-from mlspec.ir.sql._plain.words import NotPlain
+from mlspec.ir.sql._plain.words import NotPlain, is_present
 from mlspec.ir.sql.canon import Reading, canonical, named, short
 from mlspec.ir.sql.dialect import DIALECT
 
@@ -277,7 +276,7 @@ def cast(of: Of, part: Expression, word: str) -> Value:
     if (
         source == "text"
         and family in MOMENTS
-        and (one.node not in {"column", "text"} or one.inside or (one.literal and is_present(one)))
+        and (one.node not in {"column", "text"} or one.inside or (one.literal and is_present(one.words)))
     ):
         raise NotPlain
     if kind in WHOLE and one.double:

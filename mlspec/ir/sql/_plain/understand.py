@@ -3,7 +3,8 @@
 What comes out is what the whole parser and the optimizer give for the same text, to the letter; `shapes` says what shapes mean.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from mlspec.base.digest import digest
@@ -18,6 +19,10 @@ from mlspec.ir.sql.analysis import Analysis, Lookup
 from mlspec.ir.sql.problem import SqlProblem
 
 _LONGEST = 63
+_NAME = re.compile(r"(?!__)[a-z_][a-z0-9_]*", re.ASCII)
+"""Names of columns that a star may stand for; there are tables with others."""
+_DEEPEST = 64
+"""Expressions in each other; the optimizer is called deep for as many of them, and gives up some time."""
 
 
 @dataclass(slots=True)
@@ -37,7 +42,7 @@ Seeing = Callable[[str], _Seen | None]
 class _Source:
     """Something that is read: the names of its columns, and what each of them is, None for a name that it has not."""
 
-    names: Iterable[str]
+    names: Collection[str]
     seen: Seeing
 
 
@@ -73,6 +78,7 @@ class _Sight:
         self.sources: dict[str, _Source] = {}
         self.known: dict[tuple[str, str], Value] = {}
         self.several = several
+        self.deep = 0
 
     def of(self, expression: Expression) -> Value:
         """An expression understood. Raises NotPlain."""
@@ -82,7 +88,11 @@ class _Sight:
             return self.known.get((table, name)) or self.column(table, name)
         if kind == "coalesce" and all(p[0] == "column" for p in expression[1:]):
             self.different(expression[1:])
+        self.deep += 1
+        if self.deep > _DEEPEST:
+            raise NotPlain
         made: Value = RULES[kind](self.of, *expression[1:])
+        self.deep -= 1
         return made
 
     def different(self, columns: Iterable[Expression]) -> None:
@@ -100,7 +110,7 @@ class _Sight:
         """All columns of one source, or of all."""
         for at in (table,) if table else self.sources:
             source = self.sources.get(at)
-            if source is None:
+            if source is None or not source.names or not all(map(_NAME.fullmatch, source.names)):
                 raise NotPlain
             for name in source.names:
                 value = self.of(("column", at, name))
@@ -204,6 +214,8 @@ class _Understood:
         columns = self.columns(select, sight)
         group = [sight.of(e) for e in select.group]
         having = _condition(sight.of(select.having)) if select.having is not None else None
+        if having is not None and any(given and name in set(_bare(select.having)) for _, name, given in select.columns):
+            raise NotPlain  # the name of a column that is computed here, and of one that is read
         if group:
             tail.append(f" GROUP BY {', '.join(v.query for v in group)}")
         if having is not None:
@@ -289,6 +301,15 @@ def _condition(value: Value) -> Value:
     if value.family != "boolean":
         raise NotPlain
     return value
+
+
+def _bare(part: Any) -> Iterator[str]:
+    """The names in an expression that say no table."""
+    if isinstance(part, tuple) and part and part[0] == "column" and not part[1]:
+        yield part[2]
+    elif isinstance(part, tuple | list):
+        for inner in part:
+            yield from _bare(inner)
 
 
 def _simple(select: Select) -> bool:

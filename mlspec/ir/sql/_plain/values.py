@@ -10,7 +10,7 @@ from mlspec.base.value import dataclass
 from mlspec.ir.columntype import SCALARS, ColumnType
 from mlspec.ir.relation import Origin
 from mlspec.ir.sql._plain.grammar import Expression
-from mlspec.ir.sql._plain.words import NotPlain
+from mlspec.ir.sql._plain.words import NotPlain, is_present
 from mlspec.ir.sql.dialect import data_type, from_sql
 
 Origins = frozenset[Origin]
@@ -29,7 +29,6 @@ _WIDER = {
     if kind.value in FAMILIES
 }
 _KINDS = {name: from_sql(exp.DataType(this=exp.DataType.Type(name))) for name in FAMILIES}
-_PRESENT = ("now", "today", "tomorrow", "yesterday")
 
 
 @dataclass(slots=True)
@@ -137,12 +136,8 @@ def go_together(value: Value, others: Iterable[Value]) -> None:
         far = other.family
         if family == far != "null" or {family, far} == _NAIVE:
             continue
-        if not (family in MOMENTS and other.literal and far == "text" and not is_present(other)):
+        if not (family in MOMENTS and other.literal and far == "text" and not is_present(other.words)):
             raise NotPlain
-
-
-def is_present(text: Value) -> bool:
-    return text.words[1:-1].strip().lower().startswith(_PRESENT)
 
 
 def wider(one: str, other: str) -> str:

@@ -33,7 +33,8 @@ _RESERVED = frozenset(
     word
     for key in (*DuckDB.Tokenizer.KEYWORDS, *DuckDBParser.NO_PAREN_FUNCTION_PARSERS)
     for word in re.split(r"[\s-]+", key.upper())
-)
+) | {"ASYMMETRIC", "LAMBDA", "SYMMETRIC"}
+"""Words that the parser may take for something else than a name."""
 _QUOTED = DuckDB.Generator.RESERVED_KEYWORDS
 """Names that the canonical dialect writes in quotes."""
 _PARTS = re.compile(
@@ -45,6 +46,7 @@ _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _SIGNS = frozenset({"+", "-", "*", "/", "%", "=", "<>", "!=", "<", "<=", ">", ">=", "::", "(", ")", ",", "."})
 _BROKEN = re.compile(r"\b(group|order)\s*--|sqlglot", re.IGNORECASE)
 """A comment inside a keyword, and comments that the parser obeys."""
+_PRESENT = ("now", "today", "tomorrow", "yesterday")
 
 
 def words_of(text: str) -> list[str]:
@@ -60,6 +62,11 @@ def places_of(text: str) -> list[int]:
 def shown(name: str) -> str:
     """A name as the canonical dialect writes it."""
     return f'"{name}"' if name in _QUOTED else name
+
+
+def is_present(text: str) -> bool:
+    """Whether a text, in its quotes, may mean the time at which it is read."""
+    return text[1:-1].strip().lower().startswith(_PRESENT)
 
 
 def _parts(text: str) -> list[str]:
