@@ -126,7 +126,9 @@ class Files:
         except (OSError, ValueError):
             mode = 0
         kind = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "nothing"
-        return f"{kind} {os.path.relpath(path, self._folder(str(self.root)))}"
+        root = self._folder(str(self.root))
+        below = path.startswith(f"{root}/")
+        return f"{kind} {path[len(root) + 1 :] if below else os.path.relpath(path, root)}"
 
     def _inside(self, relative: str) -> str:
         if "\0" in relative:

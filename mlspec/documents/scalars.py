@@ -19,6 +19,8 @@ Scalar = None | bool | int | float | str
 
 def plain(text: str) -> Scalar:
     """The value of an unquoted scalar."""
+    if text[:1].isalpha() and text[0] not in "nNtTfF":  # neither null nor true nor false: a word, as most are
+        return text
     if _NULL.fullmatch(text):
         return None
     if match := _BOOL.fullmatch(text):

@@ -154,18 +154,26 @@ def queries(value: Any, path: Path = ()) -> Iterator[tuple[Path, Sql]]:
             yield where, leaf
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, BaseModel):
+def _leaves(value: Any, path: Path) -> list[tuple[Path, Any]]:
+    found: list[tuple[Path, Any]] = []
+    _collect(value, path, found)
+    return found
+
+
+def _collect(value: Any, path: Path, found: list[tuple[Path, Any]]) -> None:
+    if isinstance(value, str):  # as most are
+        found.append((path, value))
+    elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            yield from _leaves(getattr(value, name), (*path, field.alias or name))
+            _collect(getattr(value, name), (*path, field.alias or name), found)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            _collect(item, (*path, key), found)
     elif isinstance(value, tuple | list):
         for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
+            _collect(item, (*path, index), found)
     else:
-        yield path, value
+        found.append((path, value))
 
 
 def words(spec: Spec) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,6 +12,7 @@ from mlspec.ir.sql._plain.words import (
     AGGREGATES,
     FUNCTIONS,
     KEYWORDS,
+    NARROW,
     TYPES,
     UNITS,
     NotPlain,
@@ -214,6 +215,9 @@ class _Grammar:
             if _LEVELS.get(self.words[self.at], 0) >= _PREDICATE:
                 raise NotPlain
 
+    def amount(self) -> Expression:
+        return self.expression(_SUM)
+
     def predicate(self, sign: str, left: Expression) -> Expression:
         if sign == "IS":
             negated = self.skip("NOT")
@@ -315,7 +319,7 @@ class _Grammar:
             self.need(")")
             return ("count",)
         distinct = self.skip("DISTINCT")
-        values = self.listed(self.expression)
+        values = self.listed(self.amount if name in NARROW else self.expression)
         self.need(")")
         least, most = FUNCTIONS[name]
         if not least <= len(values) <= most or (distinct and name != "count"):

@@ -27,6 +27,8 @@ FUNCTIONS = {
     "coalesce": _MANY, "greatest": _MANY, "least": _MANY, "nullif": (2, 2), "round": (1, 2), "date_trunc": (2, 2),
 }  # fmt: skip
 """From functions to how many values they may have, at least and at most."""
+NARROW = frozenset({"ceil", "floor", "max", "min", "trim"})
+"""Functions that the parser has a grammar of their own for: conditions are no values of theirs here."""
 UNITS = frozenset("second minute hour day week month year".split())
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
 _RESERVED = frozenset(
