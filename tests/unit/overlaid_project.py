@@ -15,5 +15,5 @@ def project(
     for name, text in files.items():
         (root / name).write_text(text, "utf-8")
     session = Session(root, environment, variables)
-    session.validate()
-    return session.compiled.spec(Address("team", "growth"))
+    compiled = session.compiled
+    return compiled.spec(Address("team", "growth"))
