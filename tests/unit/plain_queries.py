@@ -92,7 +92,7 @@ class Queries:
             columns |= {f"g{i}": k for i, k in enumerate(keys)}
             columns |= {f"n{i}": self.aggregate() for i in range(self.one(1, 2))}
             tail += f" GROUP BY {', '.join(keys)}" if keys else ""
-            tail += f" HAVING {self.aggregate()} > 1" if self.chance(0.2) else ""
+            tail += f" HAVING {self.one(self.aggregate(), self.one(*columns))} > 1" if self.chance(0.2) else ""
         else:
             for i in range(self.one(1, 2, 3)):
                 make = {"n": self.number, "s": self.text, "b": self.condition, "t": self.time}
