@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlspec.apply.definition import TYPES, as_run
 from mlspec.apply.events import Event, Progress
 from mlspec.backends.port import BackendError, Capability, PipelineTarget, Run, Tools
 from mlspec.backends.runs import RunRecord
@@ -15,12 +16,11 @@ from mlspec.base.diag import known_names, problem
 from mlspec.base.value import replace
 from mlspec.documents.scalars import plain
 from mlspec.ir.given import unfit
-from mlspec.ir.workflow import Allowed, CommandStep, DatasetStep, Step, Workflow
+from mlspec.ir.workflow import Allowed, Workflow
 from mlspec.keeping import Keeping, Ran
 from mlspec.state.model import State
 from mlspec.world import bench
 
-_TYPES: Mapping[type, str] = {str: "string", bool: "boolean", int: "int64", float: "float64"}
 Tell = Callable[[Event], None]
 
 
@@ -103,19 +103,7 @@ class ByHand(Keeping):
 
     def _runnable(self, body: Workflow, values: Mapping[str, Any]) -> Workflow:
         """A published definition with the digests that decide its results."""
-        resources, content = self.compiled.desired.resources, self.compiled.gathered.files.content
-        steps: list[Step] = []
-        for step in body.steps:
-            if isinstance(step, DatasetStep):
-                steps.append(replace(step, digest=resources[Address.parse(step.relation)].digest))
-            elif isinstance(step, CommandStep):
-                steps.append(replace(step, code=tuple((path, content(path)) for path, _ in step.code)))
-            else:
-                steps.append(step)
-        chosen = dict(body.parameters) | {name: json.dumps(value) for name, value in values.items()}
-        defaults = {name: Allowed(_TYPES[type(json.loads(text))]) for name, text in body.parameters if name in values}
-        allowed = tuple(sorted((defaults | dict(body.allowed)).items()))  # a value may look like one of another type
-        return replace(body, steps=tuple(steps), parameters=tuple(sorted(chosen.items())), allowed=allowed)
+        return as_run(body, self.compiled.desired, self.compiled.gathered.files.content, values)
 
     def _need_applied(self, address: Address) -> None:
         state, _ = self.recorded()
@@ -157,7 +145,7 @@ def read_parameters(address: Address, body: Workflow, given: Mapping[str, str]) 
         if name not in defaults:
             help_ = known_names(name, defaults, "parameter")
             raise problem("unknown-parameter", f"`{address}` has no parameter `{name}`", help=help_)
-        allowed = known.get(name) or Allowed(_TYPES[type(json.loads(defaults[name]))])
+        allowed = known.get(name) or Allowed(TYPES[type(json.loads(defaults[name]))])
         value = text if allowed.type == "string" else plain(text)
         if why := unfit(value, allowed):
             raise problem("invalid-parameter", f"`{name}`: {why}")

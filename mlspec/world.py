@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlspec.apply.artifacts import certificates, export
 from mlspec.apply.claims import claims_of
+from mlspec.apply.definition import as_run
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
@@ -229,6 +230,7 @@ def bench(desired: DesiredState, backends: Backends, compiled: Compiled) -> Benc
         lambda step, folder: export(step, folder, desired, backends.engine, physical),
         lambda workflow: {a: definitions[a] for a in _made_of(desired, workflow) if a in definitions} | _code(workflow),
         compiled.place,
+        lambda body: as_run(body, desired, compiled.gathered.files.content),
         lambda address: claims_of(desired, address, physical),
         lambda workflow: certificates(workflow, backends.engine, physical),
         targets(backends),

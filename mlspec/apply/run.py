@@ -18,7 +18,7 @@ from mlspec.ir.codec import encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.resource import Resource
 from mlspec.ledger.run import NotRecorded
-from mlspec.plan.change import Action, Change, Plan
+from mlspec.plan.change import Action, Change, Consequence, Plan
 from mlspec.plan.moves import GONE
 from mlspec.state.codec import StateError
 from mlspec.state.journal import Drop, Put, Step
@@ -122,7 +122,8 @@ class _Walk:
             if moved and before is not None:
                 prepare(change, resource, before, self.bench)
             anew = change.reason == "requested"
-            record, notes = make(resource, self.bench, say, anew=anew, before=before)
+            run = Consequence.RUN in change.consequences
+            record, notes = make(resource, self.bench, say, anew=anew, run=run, before=before)
             if moved and before is not None:
                 retire(resource, before, self.bench)
         put = _put(record, resource, change)

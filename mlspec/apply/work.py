@@ -31,6 +31,7 @@ from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.plan.compatible import READS
 from mlspec.plan.target import OPTIONS, Target, made_elsewhere, made_otherwise
+from mlspec.plan.triggered import RAN_FOR
 from mlspec.state.model import Record
 
 Say = Callable[[str], None]
@@ -54,6 +55,8 @@ class Bench:
     export: Callable[[DatasetStep, Path], None]
     lineage: Callable[[Workflow], Mapping[str, str]]
     place: Callable[[Address, tuple[str | int, ...]], Span | None]
+    runnable: Callable[[Workflow], Workflow]
+    """A published definition as it is run."""
     claims: Callable[[Address], Claims | None]
     certificates: Callable[[Workflow], Mapping[str, Any]]
     targets: Mapping[str, Target]
@@ -63,10 +66,15 @@ class Bench:
 
 
 def make(
-    resource: Resource, bench: Bench, say: Say, *, anew: bool = False, before: Record | None = None
+    resource: Resource, bench: Bench, say: Say, *, anew: bool = False, run: bool = False, before: Record | None = None
 ) -> tuple[Record, tuple[str, ...]]:
-    """Bring a resource about, `before` as it was; the record of it, and notes for people. Raises BackendError."""
+    """Bring a resource about, `before` as it was, and `run` what it defines; the record of it, and notes for people.
+
+    Raises BackendError.
+    """
     backend, outcome = _made(resource, bench, say, anew=anew, before=before)
+    if isinstance(resource.body, Workflow) and resource.body.triggers:
+        outcome = _seen(resource.body, bench, say, outcome, run=run)
     body, target = resource.body, bench.targets.get(resource.form)
     model = isinstance(body, Workflow) and body.run_on_apply
     outputs = dict(outcome.outputs) | ({OPTIONS: target.options} if target and not model else {})
@@ -154,6 +162,17 @@ def _keys_missing(certificate: Mapping[str, Any]) -> tuple[str, ...]:
 def _built(done: Refreshed) -> str:
     held = f"{done.size.rows:,} rows in {done.size.partitions:,} partitions"
     return f"{done.partitions:,} built, {held}" if done.partitions else f"nothing was due, {held}"
+
+
+def _seen(body: Workflow, bench: Bench, say: Say, published: Outcome, *, run: bool) -> Outcome:
+    """What was published, run if a trigger has a new version; it says which versions it has seen."""
+    notes = published.notes
+    if run:
+        whole = bench.runnable(body)
+        tools = Tools(bench.export, bench.registry(), say, bench.lineage(whole), bench.certificates(whole))
+        done = bench.pipelines().run(whole, tools)
+        notes = (*notes, f"run {done.id}, {len(done.steps)} steps")
+    return Outcome({**published.outputs, RAN_FOR: {t: bench.physical[t] for t in body.triggers}}, notes)
 
 
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:

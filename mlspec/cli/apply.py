@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlspec.base.diag import problem
+from mlspec.base.diag import Problems, problem
 from mlspec.cli.arguments import add_breaking, add_format, add_select
 from mlspec.cli.carrying_out import add_options, carry_out, refuse_with_refresh
 from mlspec.cli.opening import open_session
 from mlspec.cli.views.terminal import progress
+from mlspec.plan.saved import read_saved
 
 if TYPE_CHECKING:  # start-up time: at run time the session is loaded by the verb that runs
     from mlspec.session import Planned
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
             f"`{args.file}` is a saved plan: what it does is decided",
             help="give these options to `mlspec plan -o FILE`",
         )
+    if args.file and args.environment is None:
+        args.environment = _environment_of(Path(args.file))
     with open_session(args) as session:
 
         def plan() -> "Planned":
@@ -70,3 +73,12 @@ def run(args: argparse.Namespace) -> int:
         if args.file:
             return carry_out(session, session.load(Path(args.file)), args, ask=False)
         return carry_out(session, plan(), args, ask=True, again=plan)
+
+
+def _environment_of(file: Path) -> str | None:
+    """Where a saved plan belongs; None for what is none, which the session says."""
+    try:
+        found = read_saved(file)[0].get("environment")
+    except Problems:
+        return None
+    return found if isinstance(found, str) else None

@@ -119,7 +119,8 @@ def _agreed(args: argparse.Namespace) -> bool:
     if args.auto_approve:
         return True
     if not can_answer():
-        maker = args.verb if hasattr(args, "out") else "plan"
+        maker = args.verb if hasattr(args, "out") else "plan --destroy" if args.verb == "destroy" else "plan"
+        maker += " --refresh-only" if getattr(args, "refresh_only", False) else ""
         raise problem("not-approved", "nobody can be asked: the input is not a terminal",
                       help=f"`--auto-approve` applies without asking; `mlspec {maker} -o FILE`, then `mlspec apply FILE`, applies what was reviewed")  # fmt: skip
     screen = progress(args.no_color)

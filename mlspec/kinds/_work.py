@@ -1,6 +1,7 @@
 """What the steps of pipelines are made of: parameters, resources, schedules, and the work of a command."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -201,6 +202,8 @@ class Work(Part):
     def work(self, name: str, code: tuple[tuple[str, str], ...]) -> CommandStep:
         """The step as backends see it, with the digests of its code, but without inputs and parameters."""
         command = (self.command,) if isinstance(self.command, str) else tuple(self.command or ())
+        if len(command) == 1 and not isinstance(self.command, str):  # a program: a line of one item is for a shell
+            command = (shlex.quote(command[0]),)
         secrets = tuple((n, s.lower()) for n, s in sorted(self.secrets.items()))
         return CommandStep(
             name, command, (), tuple(sorted(self.outputs.items())), tuple(sorted(self.env.items())), secrets, code, self.image,

@@ -13,6 +13,7 @@ from mlspec.ir.resource import Body
 from mlspec.ir.workflow import Allowed, CommandStep, DatasetStep, OnError, RegisterStep, Step, Workflow
 from mlspec.kinds._stage_checks import Checks
 from mlspec.kinds._stages import Stage, StepSpec, kind_of, source, stage
+from mlspec.kinds._views.kept import InPartitions
 from mlspec.kinds._work import Parameter, Scheduled, code_of
 from mlspec.kinds.dataset import Dataset
 from mlspec.kinds.feature_view import FeatureView
@@ -50,6 +51,7 @@ class Pipeline(Spec):
                 yield found
         if sound:
             yield from self._check_order(scope, stages)
+        yield from self._check_triggers(scope)
         registers = [n for n, s in self.steps.items() if s.register_model]
         for name in registers[1:]:
             yield scope.error("invalid-step", "a pipeline registers one model", "steps", name, key=True)
@@ -62,6 +64,24 @@ class Pipeline(Spec):
             yield scope.error(
                 "cycle", f"the steps need each other in a circle: {shown}", "steps", cycle.path[0], key=True
             )
+
+    def _check_triggers(self, scope: Scope) -> Iterator[Diagnostic]:
+        if self.triggers and any(s.register_model for s in self.steps.values()):
+            message = f"`{self.name}` registers a model, and is run when that model changes"
+            yield scope.error(
+                "invalid-trigger",
+                message,
+                "triggers",
+                key=True,
+                help="remove `triggers`: a new dataset trains the model anew",
+            )
+        for place, trigger in enumerate(self.triggers):
+            spec = scope.spec(trigger)
+            if isinstance(spec, FeatureView) and isinstance(spec.materialize, InPartitions):
+                message = f"`{scope.address(trigger)}` is kept in partitions, and has no new version when one is filled"
+                yield scope.error(
+                    "invalid-trigger", message, "triggers", place, help="name what reads it, or its source"
+                )
 
     # -- what should exist? --------------------------------------------------------------------------------------------
 

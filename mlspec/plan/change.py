@@ -37,6 +37,7 @@ class Consequence(StrEnum):
 
     BACKFILL = "backfill"
     RETRAIN = "retrain"
+    RUN = "run"
     REDEPLOY = "redeploy"
     RELOAD_ONLINE = "reload_online"
     RECHECK = "recheck"
@@ -95,7 +96,7 @@ class Change:
     """What would be done to one resource.
 
     `reason` is a code for machines: `new`, `removed`, `moved`, `renamed` (something that it speaks of), `forgotten`, `imported`, `changed`, `upstream_changed`, `content_changed` (of its files:
-    data or code), `metadata_changed`, `missing`, `drifted`, `requested`, `target_changed` (another backend, or other options of it). `causes` are chains from what was edited to this resource. `version` is the new
+    data or code), `metadata_changed`, `missing`, `drifted`, `requested`, `target_changed` (another backend, or other options of it), `triggered` (a trigger of a pipeline has a new version). `causes` are chains from what was edited to this resource. `version` is the new
     physical version of a relation, or the new model version.
     """
 
@@ -147,7 +148,7 @@ class Step:
     """One thing that apply does when the steps in `after` are done: `key` is its name, `does` a word.
 
     `build`, `expand` (build beside what is there), `contract` (take away what was there), `point`, `train`, `adopt`,
-    `publish`, `deploy`, `check`, `record`, `delete`, `forget`, `move`, `import`. `artifacts` are the paths of what was rendered for it.
+    `publish`, `run` (publish, and run), `deploy`, `check`, `record`, `delete`, `forget`, `move`, `import`. `artifacts` are the paths of what was rendered for it.
     """
 
     key: str

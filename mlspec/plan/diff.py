@@ -26,6 +26,7 @@ from mlspec.plan.select import Selection
 from mlspec.plan.steps import with_steps
 from mlspec.plan.suggest import suggestions
 from mlspec.plan.target import Target, made_otherwise
+from mlspec.plan.triggered import moved
 from mlspec.plan.untouched import untouched
 from mlspec.state.model import Record, State
 
@@ -49,9 +50,12 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     named = renamed(desired, state, reality, wish.refactoring if not wish.destroy else NO_REFACTORING)
     state, reality = named.state, named.reality
     for address, resource in wanted.items():
-        change = _compare(resource, state.get(address), reality, wish, requested=address in wish.replace)
+        record = state.get(address)
+        triggers = moved(resource, record, desired, state)
+        change = _compare(resource, record, reality, wish, requested=address in wish.replace, triggered=bool(triggers))
         if change is not None:
-            found.append(change)
+            runs = (Consequence.RUN,) if triggers else ()
+            found.append(replace(change, consequences=(*change.consequences, *runs)))
     forgotten = wish.refactoring.forgotten
     any_gone = not wanted.keys() >= state.records.keys()
     gone = [
@@ -97,11 +101,12 @@ def _delete(record: Record, forgotten: frozenset[Address]) -> Change:
 
 
 def _compare(
-    resource: Resource, record: Record | None, reality: Reality, wish: Wish, *, requested: bool
+    resource: Resource, record: Record | None, reality: Reality, wish: Wish, *, requested: bool, triggered: bool
 ) -> Change | None:
     otherwise = record is not None and made_otherwise(record, wish.targets.get(record.form))
     lost = _lost(resource, record, reality) if record is not None and record.form == resource.form else ""
-    if record is not None and not requested and not otherwise and _same(resource, record) and not lost:
+    asked = requested or triggered
+    if record is not None and not asked and not otherwise and _same(resource, record) and not lost:
         return None
     base = Change(
         resource.address, resource.form, Action.NONE, "", owner=resource.owner,
@@ -141,6 +146,8 @@ def _compare(
     if _bounded_otherwise(resource, record):
         return _changed(base, resource, record, reality)
     fields = field_changes(record.about, resource.about, {})
+    if triggered:
+        return replace(base, action=Action.UPDATE, reason="triggered", direct=False, fields=fields)
     return replace(base, action=Action.UPDATE, reason="metadata_changed", impacts=(Impact.METADATA,), fields=fields)
 
 

@@ -14,6 +14,7 @@ STEPS = (
     "train",
     "adopt",
     "publish",
+    "run",
     "deploy",
     "check",
     "record",

@@ -10,7 +10,7 @@ from mlspec.base.address import Address
 from mlspec.base.dag import in_order
 from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
-from mlspec.plan.change import Action, Change, Plan, Step
+from mlspec.plan.change import Action, Change, Consequence, Plan, Step
 from mlspec.plan.moves import GONE
 from mlspec.state.model import State
 
@@ -59,7 +59,7 @@ def _does(change: Change) -> str:
         return change.action.word
     if change.form == "workflow":
         made = "train" if change.action in {Action.CREATE, Action.REBUILD, Action.REPLACE} else "adopt"
-        return made if change.version else "publish"
+        return made if change.version else "run" if Consequence.RUN in change.consequences else "publish"
     if change.action is Action.REPOINT:
         return "point"
     return _DOES[change.form]

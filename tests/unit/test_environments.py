@@ -88,3 +88,18 @@ def test_on_the_command_line(root, capsys):
     assert main([*where, "--format", "markdown"]) == 0
     assert "| `~` | `feature_view.spend` | different |" in capsys.readouterr().out
     assert main([*where, "--desired", "--exit-code"]) == 0
+
+
+def test_a_saved_plan_knows_its_environment(tmp_path, capsys):
+    root = write_project(tmp_path, [{"kind": "team", "name": "core", "role": "platform"}])
+    head = json.loads((root / "mlspec.yaml").read_text())
+    (root / "mlspec.yaml").write_text(json.dumps(head | {"environments": {"dev": {}, "prod": {}}}))
+    saved = str(tmp_path / "prod.plan")
+    assert main(["-C", str(root), "plan", "-e", "prod", "-o", saved]) == 0
+    assert main(["-C", str(root), "-e", "dev", "apply", saved]) == 1
+    assert "the plan is for environment `prod`" in capsys.readouterr().err
+    assert main(["-C", str(root), "apply", saved]) == 0
+    with Session(root, "prod") as session:
+        assert session.plan().plan.empty
+    assert main(["-C", str(root), "-e", "prod", "destroy"]) == 1
+    assert "mlspec plan --destroy -o FILE" in capsys.readouterr().err

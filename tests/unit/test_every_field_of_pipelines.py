@@ -80,10 +80,17 @@ def place(document: dict, part: str) -> tuple[dict, str]:
     }.get(part, (fit, part))  # fmt: skip
 
 
+def _without_model() -> dict:
+    """What registers a model has no triggers."""
+    steps = {name: step for name, step in BASE["steps"].items() if name != "register"}
+    return copy.deepcopy({**BASE, "steps": steps})
+
+
 def variants():
     """A pipeline for each field, and the one with which it is compared."""
     for field, value in PIPELINE.items():
-        yield f"p_{field}", merged(copy.deepcopy(BASE), {field: value}), BASE
+        base = _without_model() if field == "triggers" else copy.deepcopy(BASE)
+        yield f"p_{field}", merged(copy.deepcopy(base), {field: value}), base
     for field, value in STEP.items():
         document = copy.deepcopy(BASE)
         step = "register" if field == "register_model" else "fit"

@@ -102,6 +102,8 @@ def test_what_was_finished_is_not_run_again_after_a_crash(tmp_path: Path, again:
         else:
             done = project.run(*STEPS)
         assert {s.status for s in done.steps} <= {"done", "cached"}
+        kept = {line.partition(":")[0] for line in project.said if line.endswith(": finished before, and kept")}
+        assert {name for name in kept if "[" not in name} == (set(over) - {"d"} if again == "resume" else set())
         assert project.file("e/out/f") == WANTED
         rerun = (root / "count").read_text().split()[len(before) :]
         assert Counter(rerun) + Counter(over) <= Counter("abcdddde"), (rerun, over)

@@ -486,3 +486,11 @@ def test_what_the_local_runner_cannot_do_is_refused(tmp_path):
     with Session(write_project(tmp_path, [said])) as session, pytest.raises(Problems) as caught:
         session.plan()
     assert {d.code for d in caught.value.diagnostics} == {"unsupported-by-backend"}
+
+
+@pytest.mark.parametrize(
+    ("said", "line"), [(["my prog"], "'my prog'"), (["echo one; echo two"], "'echo one; echo two'"), (["true"], "true")]
+)
+def test_a_program_without_arguments_is_no_line_for_a_shell(tmp_path, said, line):
+    (made,) = lowered(tmp_path, pipeline({"a": {"command": said}})).steps
+    assert made.command == (line,)

@@ -67,7 +67,7 @@ class Local(PipelineTarget):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.COLLECT, Capability.RUNS, Capability.FAN_OUT, Capability.KEEP_BEST, Capability.METRIC_PARAMETERS, Capability.BACKOFF,
-            Capability.IDLE_TIMEOUT, Capability.STOP_ON_ERROR, Capability.CONTINUE_ON_ERROR, Capability.CACHE_TTL,
+            Capability.IDLE_TIMEOUT, Capability.STOP_ON_ERROR, Capability.CONTINUE_ON_ERROR, Capability.CACHE_TTL, Capability.TRIGGERS,
         }
     )  # fmt: skip
 

@@ -33,6 +33,7 @@ _REASONS = {
     "drifted": "not what was applied",
     "requested": "asked for",
     "target_changed": "the target, or its options, changed",
+    "triggered": "a trigger has a new version",
     "renamed": "something it speaks of was moved",
     "forgotten": "no longer in the specs, and to be left as it is",
 }
@@ -127,7 +128,7 @@ def consequence(name: str) -> str:
 def consequences(changes: Sequence[Json]) -> dict[str, list[str]]:
     """For each consequence the addresses that have it, in the order of the plan."""
     found: dict[str, list[str]] = {}
-    for name in ("backfill", "retrain", "redeploy", "reload_online", "recheck"):
+    for name in ("backfill", "retrain", "run", "redeploy", "reload_online", "recheck"):
         if addresses := [str(c["address"]) for c in changes if name in c["consequences"]]:
             found[consequence(name)] = addresses
     return found
@@ -167,7 +168,7 @@ def asked_because(review: Json) -> str:
 
 _DOES = {
     "build": "build", "expand": "build beside what is there", "contract": "take away what was there of", "point": "repoint", "train": "train",
-    "adopt": "note the version of", "publish": "publish", "deploy": "deploy", "check": "check", "record": "record", "delete": "delete",
+    "adopt": "note the version of", "publish": "publish", "run": "run", "deploy": "deploy", "check": "check", "record": "record", "delete": "delete",
     "forget": "forget", "move": "move", "import": "take over",
 }  # fmt: skip
 

@@ -133,7 +133,8 @@ class Execution:
         self.since[job] = self.said[job] = time.monotonic()
         self.began[job] = time.time()
         before = {parent: self.results[parent] for parent in self.parents[step.name]}
-        self.bench.tools.say(f"{_label(job)}: running")
+        if job not in self.bench.finished:
+            self.bench.tools.say(f"{_label(job)}: running")
         self.journal.began(job)
         self.running[pool.submit(do_step, step, item, self.bench, before)] = job
 
@@ -206,6 +207,7 @@ class Execution:
     def _tell(self, job: Job, result: Result) -> None:
         took = f" {'in' if result.status == DONE else 'after'} {result.seconds:.1f} s"
         said = result.status + (took if result.status in (DONE, FAILED) else "")
+        said = "finished before, and kept" if result.before else said
         goes_on = ", the run goes on without it" if result.tolerated else ""
         self.bench.tools.say(f"{_label(job)}: {said}{goes_on}")
         if result.why and self.bench.explain:

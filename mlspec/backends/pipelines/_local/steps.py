@@ -42,6 +42,8 @@ class Result:
     error: BackendError | None = None
     tolerated: bool = False
     kept: int | None = None
+    before: bool = False
+    """It had finished before the run was broken off, and was not run again."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def do_step(step: Step, item: int | None, bench: Bench, before: Mapping[str, Res
     key, parts = cache_key(step, parameters, digests), key_parts(step, parameters, digests)
     known = Result(DONE, work=key, key=key if keeps(step) else "", parts=parts)
     if (earlier := _finished(step, item, bench, key)) is not None:
-        return replace(known, status=bench.finished[step.name, item].status, outputs=earlier)
+        return replace(known, status=bench.finished[step.name, item].status, outputs=earlier, before=True)
     if known.key:
         try:
             return replace(
