@@ -13,6 +13,7 @@ from mlspec.plan.bound import refuse_stale
 from mlspec.plan.change import Plan
 from mlspec.plan.drift import Drift, expired, refreshed
 from mlspec.planned import Planned
+from mlspec.versioned import settled
 from mlspec.world import acceptances, reality, today
 
 if TYPE_CHECKING:  # start-up time
@@ -49,7 +50,7 @@ class Drifting(Bookkeeping):
     def drift(self) -> Drifted:
         """What is really there against what was recorded. Writes nothing, in no backend and not in the state."""
         self.tolerant = True
-        compiled, (state, _) = self.compiled, self.recorded()
+        compiled, (state, _) = settled(self.compiled, self.backends), self.recorded()
         found = reality(compiled.desired, state, self.backends, acceptances(compiled)).drift
         over = expired(acceptances(compiled), today())
         return Drifted(compiled.desired.project, compiled.desired.environment, found, len(state.records), over)
@@ -57,7 +58,7 @@ class Drifting(Bookkeeping):
     def plan_refresh(self) -> Planned:
         """What the state would learn of what is really there; applying it writes the state and nothing else."""
         self.tolerant = True
-        compiled, (state, _) = self.compiled, self.recorded()
+        compiled, (state, _) = settled(self.compiled, self.backends), self.recorded()
         found = reality(compiled.desired, state, self.backends, acceptances(compiled)).drift
         plan = Plan(compiled.desired.project, compiled.desired.environment, state.lineage, state.serial, state.digest,
                     compiled.desired.digest, unchanged=len(state.records), drift=found, refresh_only=True)  # fmt: skip

@@ -10,9 +10,11 @@ from mlspec.base.diag import Problems, problem
 from mlspec.base.value import dataclass
 from mlspec.bookkeeping import Bookkeeping
 from mlspec.compile.project import Compiled
+from mlspec.ir.desired import DesiredState
 from mlspec.ledger.claim import ALL
 from mlspec.plan.between import Between, between, records
 from mlspec.state.model import State
+from mlspec.versioned import settled
 
 DAY = 24 * 3600.0
 GRACE = 7 * DAY
@@ -60,7 +62,7 @@ class Environments(Bookkeeping):
             raise problem("same-environment", f"`{other}` is compared with itself", help="name two environments")
         beside = self.elsewhere(other)
         _ = beside.environment  # an environment that is not there is said before anything else
-        sides = [records(one.compiled.desired if desired else _applied(one)) for one in (self, beside)]
+        sides = [records(_described(one) if desired else _applied(one)) for one in (self, beside)]
         found, same = between(*sides)
         return Between(self.compiled.desired.project, self.environment, other, desired, found, same)
 
@@ -116,6 +118,10 @@ class Environments(Bookkeeping):
     def _environments(self) -> tuple[str, ...]:
         declared: Any = getattr(self.compiled.gathered.project.spec, "environments", {})
         return tuple(dict.fromkeys((self.environment, *declared)))
+
+
+def _described(session: Environments) -> DesiredState:
+    return settled(session.compiled, session.backends).desired
 
 
 def _applied(session: Environments) -> State:

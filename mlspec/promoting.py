@@ -17,6 +17,7 @@ from mlspec.plan.evidence import Evidence
 from mlspec.plan.fields import field_changes
 from mlspec.planned import Planned
 from mlspec.state.model import State
+from mlspec.versioned import settled
 
 _MAKES = frozenset({Action.CREATE, Action.REBUILD, Action.REPLACE})
 _GONE = frozenset({Action.DELETE, Action.FORGET})
@@ -116,7 +117,7 @@ class _Proof:
         if record is None:
             yield self._wrong(address, f"was not applied in `{self.name}`")
         elif record.digest != resource.digest:
-            described = self.there.compiled.desired.get(address)
+            described = settled(self.there.compiled, self.there.backends).desired.get(address)
             if described is None or described.digest != record.digest:
                 yield self._wrong(address, f"was applied in `{self.name}` otherwise than the files describe it now")
             elif resource.form == "relation" or (isinstance(resource.body, Workflow) and resource.body.run_on_apply):

@@ -52,7 +52,7 @@ from mlspec.questions import Questions
 from mlspec.restoring import Restoring
 from mlspec.running import Running
 from mlspec.state.model import State
-from mlspec.versioned import refuse_unregistered
+from mlspec.versioned import refuse_unregistered, settled
 from mlspec.world import (
     acceptances,
     bench,
@@ -185,8 +185,8 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         refresh: bool = True, allow_breaking: bool = False,
     ) -> Planned:  # fmt: skip
         """What would change. Writes nothing."""
-        compiled = self.compiled
         refuse_unsupported(self.compiled, self.backends, self._cache)
+        compiled = settled(self.compiled, self.backends)
         state, _ = self.recorded()
         again = selection(compiled, state, replace, ()).select or frozenset()
         refuse_retraining(compiled.desired, again)
@@ -197,6 +197,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
     def plan_of(self, compiled: Compiled, state: State, wish: Wish, *, refresh: bool = True,
                 allow_breaking: bool = False) -> Planned:  # fmt: skip
         """The plan that leads to what was compiled, or to what stands in its place; judged by the policies."""
+        compiled = settled(compiled, self.backends)
         looked = refresh and reality(compiled.desired, state, self.backends, acceptances(compiled), self._cache)
         made_by = targets(self.backends)
         plan = make_plan(compiled.desired, state, looked or Reality(), replace(wish, targets=made_by))
@@ -278,12 +279,8 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         """Every artifact of every backend, by path."""
         refuse_unsupported(self.compiled, self.backends, self._cache)
         asked = self.selection(select, exclude)
-        files = all_rendered(
-            self.compiled.desired,
-            self.backends,
-            self._physical,
-            {a for a in self.compiled.desired.resources if asked.holds(a)},
-        )
+        desired = settled(self.compiled, self.backends).desired
+        files = all_rendered(desired, self.backends, self._physical, {a for a in desired.resources if asked.holds(a)})
         return {path: text for found in files.values() for path, text in found.items()}
 
     def show(
@@ -292,14 +289,17 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         """All resources in short, or one in full, with as many of the last runs of its checks."""
         state, _ = self.recorded()
         if address is None:
-            asked = selection(self.compiled, state, select, exclude)
-            lines = show.listing(self.compiled, state)
+            compiled = settled(self.compiled, self.backends)
+            asked = selection(compiled, state, select, exclude)
+            lines = show.listing(compiled, state)
             return [line for line in lines if asked.holds(Address.parse(line["address"]))]
         wanted = self._address(address, state)
         checked = wanted.kind in {"source", "feature_view"}
         checks = self.backends.engine.results(str(wanted.whole), last) if checked else ()
         versions = self.backends.registry.versions(wanted.name) if wanted.kind == "model" else ()
-        found = show.whole(self.compiled, state, wanted, checks, versions) | self.parts_of(wanted)
+        found = show.whole(settled(self.compiled, self.backends), state, wanted, checks, versions) | self.parts_of(
+            wanted
+        )
         certificate = self._certified(wanted) if wanted.kind == "dataset" and state.get(wanted) else None
         return found | ({"certificate": show.in_short(certificate)} if certificate else {})
 

@@ -61,7 +61,8 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     gone = [
         _delete(state.records[a], forgotten) for a in (_children_first(state) if any_gone else ()) if a not in wanted
     ]
-    caused = with_estimates(with_causes(tuple(found), desired.resources), desired, state, reality)
+    causes = with_causes(tuple(found), desired.resources)
+    caused = with_estimates(tuple(_saying_version(c, state) for c in causes), desired, state, reality)
     every = (
         marked((*caused, *gone), desired, named, wish.refactoring.imported) if not wish.destroy else (*caused, *gone)
     )
@@ -120,7 +121,7 @@ def _compare(
         return replace(
             base, action=Action.REPLACE, reason="changed", consequences=_consequences(resource, Action.REPLACE)
         )
-    if record.digest != resource.digest:
+    if record.digest != resource.digest and not _named_whole(resource, record):
         return _changed(base, resource, record, reality)
     if lost:
         action = _made(resource, reality, _repair(resource))
@@ -157,6 +158,12 @@ def _same(resource: Resource, record: Record) -> bool:
     return about and record.form == resource.form and not _bounded_otherwise(resource, record)
 
 
+def _named_whole(resource: Resource, record: Record) -> bool:
+    """Whether an alias means what is recorded, and was only recorded with the beginning of a digest."""
+    body, known = resource.body, record.outputs
+    return isinstance(body, Alias) and (known.get("version"), known.get("alias")) == (body.version, body.name)
+
+
 def _bounded_otherwise(resource: Resource, record: Record) -> bool:
     """Whether the parameters of a published definition may be something else: that decides no result, and is in no digest."""
     definition = resource.form == "workflow" and "model" not in record.outputs
@@ -185,6 +192,18 @@ def _moved_alias(base: Change, body: Alias, record: Record) -> Change:
     return replace(
         base, action=Action.UPDATE, reason=reason, direct=body.pinned, fields=(move,), impacts=(Impact.CONTRACT,)
     )
+
+
+def _saying_version(change: Change, state: State) -> Change:
+    """A service that gets another version says so itself where nothing above it does: an earlier apply left it behind."""
+    record = state.get(change.address)
+    if change.form != "service" or record is None or record.form != "service":
+        return change
+    before, after = str(record.outputs.get("version", "")), change.version
+    told = any(f.path == ("version",) for f in change.fields) or any(c[0] != str(change.address) for c in change.causes)
+    if told or not before or before == after:
+        return change
+    return replace(change, fields=(*change.fields, FieldChange(("version",), before, after)))
 
 
 def _action(resource: Resource, record: Record) -> Action:

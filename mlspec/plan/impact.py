@@ -10,16 +10,20 @@ from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.workflow import Workflow
 from mlspec.plan.change import Change, Impact
+from mlspec.plan.waits import waits_of
 
 MAX_CHAINS = 12
 
 Chain = tuple[str, ...]
+Above = Mapping[Address, tuple[Address, ...]]
+"""From each resource to those that it waits for."""
 
 
 def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resource]) -> tuple[Change, ...]:
     """The changes with the chains of their causes; only those to something that exists have one."""
     known: dict[tuple[str, str], list[Chain]] = {}
     found = []
+    above = waits_of(resources) if changes else {}
     for change in changes:
         if change.reason in {"new", "metadata_changed"}:
             found.append(change)
@@ -27,9 +31,9 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
         resource = resources[change.address]
         columns = {c.name for c in change.columns if c.change != "removed"}
         if isinstance(resource.body, Relation):
-            chains = _relation_chains(change, resource, resources, columns, known)
+            chains = _relation_chains(change, resource, above, columns, known)
         else:
-            chains = _plain_chains(change, resource, resources, known)
+            chains = _plain_chains(change, resource, above, known)
         causes = tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]
         found.append(_own_content(replace(change, causes=causes), resource))
     return tuple(found)
@@ -49,17 +53,17 @@ def _own_content(change: Change, resource: Resource) -> Change:
 def _relation_chains(
     change: Change,
     resource: Resource,
-    resources: Mapping[Address, Resource],
+    above: Above,
     columns: set[str],
     known: dict[tuple[str, str], list[Chain]],
 ) -> list[Chain]:
     body = resource.body
     if not isinstance(body, Relation):
         return []
-    beside = [] if change.direct else _beside(resource, body, resources, known)
+    beside = [] if change.direct else _beside(resource.address, body, above, known)
     address = str(change.address)
     rows = Impact.ROW_SHAPE in change.impacts or Impact.UNKNOWN in change.impacts
-    above = [c for parent in body.reads for c in known.get((parent, ""), [])]
+    read = [c for parent in body.reads for c in known.get((parent, ""), [])]
     everything: list[Chain] = []
     for column in body.columns:
         if column.name not in columns:
@@ -67,23 +71,21 @@ def _relation_chains(
         here = f"{address}.{column.name}"
         chains = [(*c, here) for o in column.origins for c in _of(o, known)]
         if rows and not chains:
-            chains = [(*c, here) for c in above]
+            chains = [(*c, here) for c in read]
         if not chains:
             chains = [(*c, here) for c in beside] or [(here,)]
         known[address, column.name] = chains
         everything.extend(chains)
     if rows or not columns:
-        known[address, ""] = [(*c, address) for c in above] or [(address,)]
+        known[address, ""] = [(*c, address) for c in read] or [(address,)]
         everything = everything or known[address, ""]
     return everything or [(address,)]
 
 
-def _beside(
-    resource: Resource, body: Relation, resources: Mapping[Address, Resource], known: dict[tuple[str, str], list[Chain]]
-) -> list[Chain]:
+def _beside(address: Address, body: Relation, above: Above, known: dict[tuple[str, str], list[Chain]]) -> list[Chain]:
     """The chains to what has changed above, other than the rows that it reads: a feature set, an entity."""
-    above = _nearest(resource, resources, {key[0] for key in known}) - set(body.reads)
-    return [c for address in sorted(above) for c in known.get((address, ""), [])]
+    changed = _nearest(address, above, {key[0] for key in known}) - set(body.reads)
+    return [c for one in sorted(changed) for c in known.get((one, ""), [])]
 
 
 def _of(origin: Origin, known: Mapping[tuple[str, str], list[Chain]]) -> list[Chain]:
@@ -92,24 +94,24 @@ def _of(origin: Origin, known: Mapping[tuple[str, str], list[Chain]]) -> list[Ch
 
 
 def _plain_chains(
-    change: Change, resource: Resource, resources: Mapping[Address, Resource], known: dict[tuple[str, str], list[Chain]]
+    change: Change, resource: Resource, above: Above, known: dict[tuple[str, str], list[Chain]]
 ) -> list[Chain]:
     address = str(change.address)
     chains: list[Chain] = []
     if not change.direct:
-        above = _nearest(resource, resources, {key[0] for key in known})
-        chains = [(*c, address) for key, group in known.items() if key[0] in above for c in group]
+        near = _nearest(change.address, above, {key[0] for key in known})
+        chains = [(*c, address) for key, group in known.items() if key[0] in near for c in group]
     chains = chains or [(address,)]
     if not isinstance(resource.body, Check):  # nothing is made of a check
         known[address, ""] = chains
     return chains
 
 
-def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed: set[str]) -> set[str]:
+def _nearest(address: Address, above: Above, changed: set[str]) -> set[str]:
     """The changed resources that are met first on the way up, through those that do not change; none above another."""
     found: set[Address] = set()
     seen: set[Address] = set()
-    todo = list(resource.parents)
+    todo = list(above[address])
     while todo:
         parent = todo.pop()
         if parent in seen:
@@ -117,8 +119,7 @@ def _nearest(resource: Resource, resources: Mapping[Address, Resource], changed:
         seen.add(parent)
         if str(parent) in changed:
             found.add(parent)
-        elif parent in resources:
-            todo.extend(resources[parent].parents)
-    parents = {a: r.parents for a, r in resources.items()}
-    higher = {a for one in found for a in upstream(parents, parents.get(one, ()))}
+        else:
+            todo.extend(above.get(parent, ()))
+    higher = {a for one in found for a in upstream(above, above.get(one, ()))}
     return {str(a) for a in found - higher}

@@ -7,6 +7,7 @@ from mlspec.base.dag import downstream, upstream
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change
 from mlspec.plan.select import Selection
+from mlspec.plan.waits import waits_of
 from mlspec.state.model import State
 
 Above = Mapping[Address, Iterable[Address]]
@@ -21,8 +22,10 @@ def kept_of(
     would need it; to be deleted, what it stands on must stay as long as it is there.
     """
     changes = tuple(changes)
+    if wish.select is None and not wish.exclude:
+        return frozenset(c.address for c in changes), frozenset()
     recorded: Above = {r.address: r.parents for r in state}
-    wanted: Above = {} if destroy else {r.address: r.parents for r in desired}
+    wanted: Above = {} if destroy else waits_of(desired.resources, changes)
     gone = {c.address for c in changes if c.action in {Action.DELETE, Action.FORGET}}
     all_ = {c.address for c in changes}
     kept = all_ if wish.select is None else _needed(wish.select, wanted, recorded, all_, gone, destroy=destroy)

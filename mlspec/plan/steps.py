@@ -12,6 +12,7 @@ from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Consequence, Plan, Step
 from mlspec.plan.moves import GONE
+from mlspec.plan.waits import waits_of
 from mlspec.state.model import State
 
 CONTRACT = "contract"
@@ -72,12 +73,14 @@ def _needs(changes: Mapping[Address, Change], desired: DesiredState, state: Stat
     for record in state if gone else ():
         for parent in gone.intersection(record.parents):
             found[parent] |= {record.address} & changes.keys()
-    above = _nearest(desired, changes.keys() - gone) if changes.keys() - gone else {}
+    waits = waits_of(desired.resources, changes.values()) if changes.keys() - gone else {}
+    above = _nearest(waits, changes.keys() - gone)
     return {a: frozenset(found[a]) if a in gone else above[a] for a in changes}
 
 
-def _nearest(desired: DesiredState, changed: set[Address]) -> Mapping[Address, frozenset[Address]]:
-    parents = {r.address: r.parents for r in desired}
+def _nearest(
+    parents: Mapping[Address, tuple[Address, ...]], changed: set[Address]
+) -> Mapping[Address, frozenset[Address]]:
     found: dict[Address, frozenset[Address]] = {}
     place = {a: i for i, a in enumerate(parents)}
     sound = all(place.get(p, -1) < i for a, i in place.items() for p in parents[a])
