@@ -5,8 +5,9 @@ from typing import Any
 
 from mlspec.backends.chosen import Backends
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems, known_names, problem
+from mlspec.base.diag import Diagnostic, Problems, Severity, problem
 from mlspec.base.value import replace
+from mlspec.compile.named import PROTECTS_NOTHING, about
 from mlspec.compile.project import Compiled
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.workflow import Workflow
@@ -20,9 +21,9 @@ from mlspec.state.model import State
 
 def judged(plan: Plan, compiled: Compiled, backends: Backends, state: State, today: str) -> Plan:
     """The plan with reviews, verdicts and notes. Raises Problems when it would delete or replace what is protected."""
-    refuse_unknown_environments(compiled)
-    unwanted = {Action.DELETE, Action.REPLACE}
-    found = [_protected(c) for c in plan.changes if c.protect and c.action in unwanted and not c.address.part]
+    unwanted, listed = {Action.DELETE, Action.REPLACE}, _listed(plan, compiled, state)
+    doomed = [c for c in plan.changes if c.action in unwanted and not c.address.part]
+    found = [_protected(c) for c in doomed if c.protect or str(c.address) in listed]
     if found:
         raise Problems(found)
     if plan.empty:
@@ -51,26 +52,25 @@ def _protected(change: Change) -> Diagnostic:
     return Diagnostic("protected", why, help=help_)
 
 
-def refuse_unknown_environments(compiled: Compiled) -> None:
-    """Raise Problems for policies that speak of environments that there are not: they would never hold."""
-    if not any(a.kind == "policy" for a in compiled.gathered.bound):
-        return  # most projects: the specs of what has not changed need not be read
-    project: Any = compiled.gathered.project.spec
-    known = {*project.environments, compiled.gathered.environment}
-    found = [
-        Diagnostic(
-            "unknown-environment",
-            f"policy `{a.name}` is for environment `{name}`, which there is not",
-            compiled.span(a, ("environments", index)),
-            help=known_names(name, known, "environment"),
-        )
-        for a, b in compiled.gathered.bound.items()
-        if a.kind == "policy"
-        for index, name in enumerate(_policy(b).environments)
-        if name not in known
-    ]
-    if found:
-        raise Problems(found)
+def _listed(plan: Plan, compiled: Compiled, state: State) -> frozenset[str]:
+    """What the environment protects though the files do not describe it. Raises Problems when all is to go, and nothing is called so."""
+    unmet = {about(w): w for w in compiled.warnings if w.code == PROTECTS_NOTHING}
+    unknown = [replace(w, severity=Severity.ERROR) for text, w in unmet.items() if not _recorded(text, state)]
+    if unknown and plan.destroy:
+        raise Problems(unknown)
+    return frozenset(unmet)
+
+
+def still_true(warnings: Iterable[Diagnostic], state: State) -> tuple[Diagnostic, ...]:
+    """The warnings without those about names of what the files do not describe, and the state does."""
+    return tuple(w for w in warnings if not _recorded(about(w), state))
+
+
+def _recorded(text: str, state: State) -> bool:
+    try:
+        return bool(text) and state.get(Address.parse(text)) is not None
+    except ValueError:
+        return False
 
 
 def _policy(bound: Any) -> Any:

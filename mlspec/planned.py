@@ -15,6 +15,8 @@ class Beside:
 
     environment: str
     why_not: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
+    """Of what its lists name and its files do not describe."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from mlspec.ignoring import ignores, kept_back, told
 from mlspec.importing import refuse_imports
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
-from mlspec.judge import judged, refuse_retraining, refuse_unapproved
+from mlspec.judge import judged, refuse_retraining, refuse_unapproved, still_true
 from mlspec.leaving import refuse_left_behind
 from mlspec.ledger.claim import ALL
 from mlspec.modelling import Modelling
@@ -178,7 +178,8 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
             kinds[address.kind] = kinds.get(address.kind, 0) + 1
         refuse_unsupported(self.compiled, self.backends, self._cache)
         others = validate_others(self.compiled, self.backends, self._looked, self._compiled_in, self._cache)
-        return Validated(self.environment, dict(sorted(kinds.items())), self.compiled.warnings, others)
+        warnings = tuple(dict.fromkeys([*self.compiled.warnings, *(w for one in others for w in one.warnings)]))
+        return Validated(self.environment, dict(sorted(kinds.items())), warnings, others)
 
     def plan(
         self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), replace: Sequence[str] = (), destroy: bool = False,
@@ -216,7 +217,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         made = {c.address for c in plan.changes if c.action not in GONE}
         files = all_rendered(compiled.desired, self.backends, versions_of(compiled.desired), made)
         whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files)
-        told = (*compiled.warnings, *expired(acceptances(compiled), today()))
+        told = (*still_true(compiled.warnings, state), *expired(acceptances(compiled), today()))
         return Planned(whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, told)
 
     def save(self, planned: Planned, path: Path) -> None:

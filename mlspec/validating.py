@@ -11,11 +11,13 @@ from mlspec.backends.error import BackendError
 from mlspec.backends.remembered import Memory
 from mlspec.base.diag import Diagnostic, Problems
 from mlspec.base.digest import digest, digest_bytes
-from mlspec.base.value import asdict, dataclass, replace
+from mlspec.base.value import dataclass, replace
 from mlspec.compile.cache import made_by
 from mlspec.compile.gathered import Gathered, backends_of
+from mlspec.compile.named import about
 from mlspec.compile.project import Compiled
 from mlspec.documents.project import PROJECT_FILE, yaml_files
+from mlspec.ir.codec import decode, encode
 from mlspec.ir.outside import Scan, Seen
 from mlspec.planned import Beside
 from mlspec.world import chosen_backends, look_outside, refuse_unsupported
@@ -72,7 +74,7 @@ def validate_others(
         return known
     found = _checked(Known(compiled, backends.place.root, backends, looked, compile_in, memory))
     if memory is not None:
-        memory.note(name, json.dumps({"of": key, "others": [asdict(one) for one in found]}))
+        memory.note(name, json.dumps({"of": key, "others": [encode(one) for one in found]}))
     return found
 
 
@@ -87,7 +89,7 @@ def _checked(known: Known) -> tuple[Beside, ...]:
         theirs = backends_of(project, name)
         try:
             chosen_backends(replace(gathered, environment=name, backends=theirs), known.root).check()
-            checked.append(Beside(name, _refused(known, name)))
+            checked.append(_refused(known, name))
         except Problems as problems:
             wrong.extend(_told(problems.diagnostics, name))
     if wrong:
@@ -95,8 +97,8 @@ def _checked(known: Known) -> tuple[Beside, ...]:
     return tuple(checked)
 
 
-def _refused(known: Known, environment: str) -> str:
-    """Compile it and ask its backends; why that cannot be done here. Raises Problems."""
+def _refused(known: Known, environment: str) -> Beside:
+    """Compile it and ask its backends; or why that cannot be done here. Raises Problems."""
     try:
         made = known.there(environment)
         backends = chosen_backends(made.gathered, known.root)
@@ -105,10 +107,10 @@ def _refused(known: Known, environment: str) -> str:
         finally:
             backends.close()
     except OtherSources as source:
-        return f"`{source}` is read from elsewhere there"
+        return Beside(environment, f"`{source}` is read from elsewhere there")
     except BackendError as error:
-        return str(error)
-    return ""
+        return Beside(environment, str(error))
+    return Beside(environment, warnings=tuple(w for w in made.warnings if about(w)))
 
 
 def _key(compiled: Compiled, root: Path) -> str:
@@ -125,7 +127,7 @@ def _key(compiled: Compiled, root: Path) -> str:
 def _read(text: str | None, key: str) -> tuple[Beside, ...] | None:
     try:
         said = json.loads(text or "{}")
-        return tuple(Beside(**one) for one in said["others"]) if said["of"] == key else None
+        return tuple(decode(Beside, one) for one in said["others"]) if said["of"] == key else None
     except (ValueError, LookupError, TypeError):
         return None
 

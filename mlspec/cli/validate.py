@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.diag import Diagnostic, Problems
-from mlspec.base.value import asdict
 from mlspec.cli.opening import open_session, root_of
 from mlspec.cli.views import diagnostics
 from mlspec.cli.views.github import as_commands
@@ -56,7 +55,7 @@ def _show(args: argparse.Namespace, found: Sequence[Diagnostic], valid: "Validat
                 "environment": valid.environment if valid else "",
                 "kinds": dict(valid.kinds) if valid else {},
             }
-            data["others"] = [asdict(one) for one in valid.others] if valid else []
+            data["others"] = [{"environment": o.environment, "why_not": o.why_not} for o in valid.others] if valid else []
             screen.data(as_json(data | {"diagnostics": diagnostics.as_data(found)}))
         case "sarif":
             screen.data(as_json(as_sarif(found, sources)))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Note, Report, known_names, problem
+from mlspec.base.diag import Diagnostic, Note, Report, Severity, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.base.value import dataclass
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
@@ -92,6 +92,8 @@ def gather(
         report.close()
         raise problem("no-project", f"`{PROJECT_FILE}` holds no document", help="`mlspec init` writes one")
     files = Files(root)
+    if any(d.span and d.span.file == PROJECT_FILE and d.severity is Severity.ERROR for d in report):
+        report.close()  # what it says of environments may be what could not be read
     top = read_head(head, environment, variables, dict(os.environ), report)
     made = [prepared_of(d, top, report, kept) for d in documents]
     prepared = [one for group in made for one in group]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -214,7 +215,7 @@ class Lowering:
 
     def _protected(self, address: Address) -> bool:
         chosen = getattr(self.gathered.project.spec, "environments", {}).get(self.gathered.environment)
-        return chosen is not None and any(p in {str(address), address.kind} for p in chosen.protect)
+        return chosen is not None and any(p == address.kind or fnmatchcase(str(address), p) for p in chosen.protect)
 
 
 def lower(

@@ -15,6 +15,7 @@ from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, pr
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of
 from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, read_mentions, warnings_of, write_mentions
 from mlspec.compile.lower import Kept, Lowering, lower
+from mlspec.compile.named import misnamed
 from mlspec.compile.project import Compiled
 from mlspec.compile.renames import MOVED
 from mlspec.compile.request import Request
@@ -145,6 +146,7 @@ class _Partly(Kept):
         if self.facts is not None:
             self.changed.looked = moved(self.facts, look)
         self.lowering = lower(gathered, graph, self.report, look, self)
+        self.report.add(*misnamed(gathered, self.request.kinds.names()))
         self._sound()
         desired = DesiredState(gathered.name, gathered.environment, self.lowering.resources)
         blank = Facts(gathered.name, gathered.environment, gathered.backends, context, ignored, names)

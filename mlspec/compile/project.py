@@ -65,12 +65,14 @@ def compile_project(
     """
     from mlspec.compile.gather import gather  # noqa: PLC0415 - start-up time: as above
     from mlspec.compile.lower import lower  # noqa: PLC0415 - start-up time
+    from mlspec.compile.named import misnamed  # noqa: PLC0415 - start-up time
     from mlspec.compile.resolve import resolve  # noqa: PLC0415 - start-up time
 
     report = Report()
     gathered = gather(root, kinds, environment, variables, report, kept or {})
     graph = resolve(gathered.bound, gathered.broken, report)
     lowered = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
+    report.add(*misnamed(gathered, kinds.names()))
     report.close()
     desired = DesiredState(gathered.name, gathered.environment, lowered.resources)
     return Compiled(gathered, lambda: graph, desired, report.warnings)

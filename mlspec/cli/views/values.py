@@ -7,7 +7,7 @@ from typing import Any
 from mlspec.cli.views.terminal import cut
 from mlspec.documents.scalars import plain
 
-_PLURALS = {"entity": "entities", "policy": "policies"}
+_PLURALS = {"entity": "entities", "policy": "policies", "moved": "moved", "removed": "removed"}
 
 
 def plural(noun: str) -> str:
