@@ -11,7 +11,7 @@ from mlspec.apply.definition import as_run
 from mlspec.apply.work import Bench
 from mlspec.backends.chosen import Backends, Choice
 from mlspec.backends.needs import needs
-from mlspec.backends.port import Place
+from mlspec.backends.port import ModelVersion, Place
 from mlspec.backends.remembered import Memory, note_supported, observed, supported
 from mlspec.base.address import Address
 from mlspec.base.dag import upstream
@@ -25,6 +25,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.outside import Scan, Seen
 from mlspec.ir.relation import Relation
+from mlspec.ir.resource import Resource
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import CommandStep, DatasetStep, Workflow
 from mlspec.leaving import clear
@@ -33,7 +34,7 @@ from mlspec.plan.change import Estimate
 from mlspec.plan.drift import GONE, Acceptance, marked
 from mlspec.plan.reality import Reality
 from mlspec.plan.target import Target
-from mlspec.state.model import State
+from mlspec.state.model import Record, State
 
 _PORTS = {
     "workflow": "pipeline_target",
@@ -173,7 +174,10 @@ def reality(
         for d in drift
         if d.what in GONE and d.address in repaired and state.records[d.address].form == "relation"
     }
-    return Reality(True, versions, seen.pointers, repaired - gone, models, due, drift, accepted)  # noqa: FBT003 - somebody looked
+    return Reality(
+        known=True, versions=versions, pointers=seen.pointers, drifted=repaired - gone, models=models,
+        remade=_remade(desired, state, backends), due=due, drift=drift, accepted=accepted,
+    )  # fmt: skip
 
 
 def _due(desired: DesiredState, state: State, backends: Backends, there: Collection[str]) -> dict[Address, int]:
@@ -199,6 +203,34 @@ def _due(desired: DesiredState, state: State, backends: Backends, there: Collect
             parts = backends.engine.partitions(resource.address, body, physical)
             found[resource.address] = sum(1 for p in parts if p.due)
     return found
+
+
+def _remade(desired: DesiredState, state: State, backends: Backends) -> dict[Address, frozenset[Address]]:
+    """Of models that would get another version than is recorded: which of their parents decide otherwise, as the registered one tells."""
+    found = {}
+    for resource in desired:
+        record = state.get(resource.address)
+        model = record.outputs.get("model") if record is not None and record.form == resource.form == "workflow" else None
+        if record is None or model is None or record.outputs.get("version") == resource.version:
+            continue
+        was = backends.registry.get(str(model), str(record.outputs.get("version")))
+        if was is not None and isinstance(resource.body, Workflow):
+            found[resource.address] = _deciding(resource, resource.body, record, was, desired)
+    return found
+
+
+def _deciding(resource: Resource, body: Workflow, record: Record, was: ModelVersion, desired: DesiredState) -> frozenset[Address]:
+    pipelines = frozenset(p for p in resource.parents if (r := desired.get(p)) is not None and r.form == "workflow")
+    mine, before = (dict(words.get("parameters", {})) for words in (resource.words, record.words))
+    now = dict(body.parameters)
+    other = {n for n in {*now, *was.parameters} if now.get(n) != was.parameters.get(n)} if was.parameters else set()
+    given = any(mine.get(n) == before.get(n) for n in other)
+    data = {Address.parse(s.relation) for s in body.steps if isinstance(s, DatasetStep)}
+    moved = {a for a in data if (r := desired.get(a)) is not None and was.lineage.get(str(a), r.digest) != r.digest}
+    code = any(was.lineage.get(name, "") != known for name, known in _code(body).items())
+    edited = [n for n in {*resource.words, *record.words} if resource.words.get(n) != record.words.get(n)]
+    told = given or moved or code or other or any(resource.costs.get(n) != "update" for n in edited)
+    return frozenset(moved) | (pipelines if given or not told else frozenset())
 
 
 def targets(backends: Backends) -> dict[str, Target]:

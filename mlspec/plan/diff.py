@@ -61,7 +61,7 @@ def make_plan(desired: DesiredState, state: State, reality: Reality, wish: Wish 
     gone = [
         _delete(state.records[a], forgotten) for a in (_children_first(state) if any_gone else ()) if a not in wanted
     ]
-    causes = with_causes(tuple(found), desired.resources)
+    causes = with_causes(tuple(found), desired.resources, reality.remade)
     caused = with_estimates(tuple(_saying_version(c, state) for c in causes), desired, state, reality)
     every = (
         marked((*caused, *gone), desired, named, wish.refactoring.imported) if not wish.destroy else (*caused, *gone)

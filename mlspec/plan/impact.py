@@ -9,7 +9,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.relation import Origin, Relation
 from mlspec.ir.resource import Resource
 from mlspec.ir.workflow import Workflow
-from mlspec.plan.change import Change, Impact
+from mlspec.plan.change import Action, Change, Impact
 from mlspec.plan.waits import waits_of
 
 MAX_CHAINS = 12
@@ -19,8 +19,13 @@ Above = Mapping[Address, tuple[Address, ...]]
 """From each resource to those that it waits for."""
 
 
-def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resource]) -> tuple[Change, ...]:
-    """The changes with the chains of their causes; only those to something that exists have one."""
+def with_causes(
+    changes: tuple[Change, ...], resources: Mapping[Address, Resource], remade: Mapping[Address, frozenset[Address]]
+) -> tuple[Change, ...]:
+    """The changes with the chains of their causes; only those to something that exists have one.
+
+    `remade` names causes of versions that an earlier apply has carried out already, and then could not make the version.
+    """
     known: dict[tuple[str, str], list[Chain]] = {}
     found = []
     above = waits_of(resources) if changes else {}
@@ -33,7 +38,7 @@ def with_causes(changes: tuple[Change, ...], resources: Mapping[Address, Resourc
         if isinstance(resource.body, Relation):
             chains = _relation_chains(change, resource, above, columns, known)
         else:
-            chains = _plain_chains(change, resource, above, known)
+            chains = _plain_chains(change, resource, above, known, remade.get(change.address, frozenset()))
         causes = tuple(sorted(set(chains), key=lambda c: (len(c), c)))[:MAX_CHAINS]
         found.append(_own_content(replace(change, causes=causes), resource))
     return tuple(found)
@@ -94,14 +99,20 @@ def _of(origin: Origin, known: Mapping[tuple[str, str], list[Chain]]) -> list[Ch
 
 
 def _plain_chains(
-    change: Change, resource: Resource, above: Above, known: dict[tuple[str, str], list[Chain]]
-) -> list[Chain]:
+    change: Change, resource: Resource, above: Above, known: dict[tuple[str, str], list[Chain]],
+    remade: frozenset[Address],
+) -> list[Chain]:  # fmt: skip
     address = str(change.address)
     chains: list[Chain] = []
-    if not change.direct:
+    body = resource.body
+    another = isinstance(body, Workflow) and body.run_on_apply and change.action in {Action.REBUILD, Action.REPOINT}
+    if not change.direct or another:  # a version that was edited may be another one for other reasons too
         near = _nearest(change.address, above, {key[0] for key in known})
         chains = [(*c, address) for key, group in known.items() if key[0] in near for c in group]
-    chains = chains or [(address,)]
+    if another and not chains:
+        chains = [(str(a), address) for a in sorted(remade)]
+    if change.direct or not chains:
+        chains = [*chains, (address,)]
     if not isinstance(resource.body, Check):  # nothing is made of a check
         known[address, ""] = chains
     return chains

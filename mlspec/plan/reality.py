@@ -21,6 +21,8 @@ class Reality:
     drifted: frozenset[Address] = frozenset()
     models: frozenset[str] = frozenset()
     """Model versions that are registered already, as `model/version`."""
+    remade: Mapping[Address, frozenset[Address]] = field(default_factory=dict)
+    """Of models whose recorded version is not the one that is wanted: which of what they depend on decides otherwise now."""
     due: Mapping[Address, int] = field(default_factory=dict)
     """Partitions that would be built, where that can be told before the sources are read."""
     drift: tuple[Drift, ...] = ()

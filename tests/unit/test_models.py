@@ -256,3 +256,47 @@ def test_names_and_bounds_that_contradict_are_refused_at_their_field(tmp_path, s
     lines = (tmp_path / one.span.file).read_text().splitlines()
     assert one.span.file.startswith(found[2])
     assert found[3] in "".join(lines[max(one.span.line - 3, 0) : one.span.line])
+
+
+def by_pipeline(root, depth, gate):
+    """The depth stands in the pipeline, not on the model."""
+    write(root, gate=gate)
+    for name, key, change in (("pipeline.train", "depth", {"type": "int64", "default": depth}), (MODEL, "depth", None)):
+        path = root / f"{name}.doc.yaml"
+        said = json.loads(path.read_text())
+        said["parameters"] = {k: v for k, v in said.get("parameters", {}).items() if k != key} | ({key: change} if change else {})
+        path.write_text(json.dumps(said, indent=1))
+
+
+def cause(root, capsys):
+    """The reason and the causes of the model in the plan, and the lines about it."""
+    change = next(c for c in plan(root).changes if str(c.address) == MODEL)
+    capsys.readouterr()
+    main(["-C", str(root), "plan"])
+    lines = capsys.readouterr().out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(("  ↻ model.big", "  ~ model.big")))
+    return change.reason, change.causes, " ".join(" ".join(lines[at : at + 3]).split())
+
+
+def test_what_a_model_is_trained_again_for_is_told_beside_what_was_edited_and_after_a_gate_has_failed(tmp_path, capsys):
+    smallest.write_data(tmp_path)
+    by_pipeline(tmp_path, 3, 0.5)
+    assert apply(tmp_path)[2].ok
+    from_pipeline = ("pipeline.train", MODEL)
+    by_pipeline(tmp_path, 5, 0.85)
+    reason, causes, shown = cause(tmp_path, capsys)
+    assert (reason, set(causes)) == ("changed", {(MODEL,), from_pipeline})
+    assert "`gates` changed, what it reads changed" in shown
+    assert "pipeline.train → model.big" in shown
+    assert [f.code for f in apply(tmp_path)[2].failed] == ["gate-failed"]
+    reason, causes, shown = cause(tmp_path, capsys)  # the pipeline was applied, the model was not
+    assert (reason, set(causes)) == ("changed", {(MODEL,), from_pipeline})
+    assert "pipeline.train → model.big" in shown
+    by_pipeline(tmp_path, 5, 0.5)
+    reason, causes, shown = cause(tmp_path, capsys)
+    assert (reason, causes) == ("upstream_changed", (from_pipeline,))
+    assert "what it reads changed" in shown
+    by_pipeline(tmp_path, 3, 0.85)
+    reason, causes, shown = cause(tmp_path, capsys)
+    assert causes == ((MODEL,),)
+    assert "what it reads" not in shown

@@ -56,6 +56,7 @@ def reason(change: Json) -> str:
     parts.extend(words for impact, words in _IMPACTS.items() if impact in change["impacts"])
     if not parts and code == "changed":
         parts = [_fields_short(change["fields"])]
+        parts += [_REASONS["upstream_changed"]] if cause(change, full=False) else []
     return ", ".join(p for p in parts if p) or _REASONS.get(code, "")
 
 
@@ -110,9 +111,12 @@ def _shown(column: Json) -> str:
 
 
 def cause(change: Json, *, full: bool) -> list[str]:
-    """Why something changes that nobody edited: the shortest chain, and how many more there are; all of them if `full`."""
+    """Why something changes that nobody edited: the shortest chain, and how many more there are; all of them if `full`.
+
+    A model that was edited, too, may be trained for other reasons than that.
+    """
     chains = sorted((c for c in change["causes"] if len(c) > 1), key=lambda c: (len(c), c))
-    if change["direct"] or not chains:
+    if (change["direct"] and change["form"] != "workflow") or not chains:
         return []
     if full:
         return [" → ".join(c) for c in chains]
