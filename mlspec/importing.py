@@ -42,7 +42,12 @@ def _table(change: Change, body: Relation, backends: Backends) -> Iterator[tuple
         return
     there = dict(backends.engine.columns_of(change.existing))
     if not there:
-        yield f"there is no table `{change.existing}` in the warehouse", "write it as `schema.table`"
+        help_ = (
+            "its warehouse is the engine of this environment"
+            if "." in change.existing
+            else "write it as `schema.table`"
+        )
+        yield f"there is no table `{change.existing}` in the warehouse", help_
         return
     for column in body.columns:
         kind = there.get(column.name)

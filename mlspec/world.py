@@ -210,7 +210,9 @@ def _remade(desired: DesiredState, state: State, backends: Backends) -> dict[Add
     found = {}
     for resource in desired:
         record = state.get(resource.address)
-        model = record.outputs.get("model") if record is not None and record.form == resource.form == "workflow" else None
+        model = (
+            record.outputs.get("model") if record is not None and record.form == resource.form == "workflow" else None
+        )
         if record is None or model is None or record.outputs.get("version") == resource.version:
             continue
         was = backends.registry.get(str(model), str(record.outputs.get("version")))
@@ -219,7 +221,9 @@ def _remade(desired: DesiredState, state: State, backends: Backends) -> dict[Add
     return found
 
 
-def _deciding(resource: Resource, body: Workflow, record: Record, was: ModelVersion, desired: DesiredState) -> frozenset[Address]:
+def _deciding(
+    resource: Resource, body: Workflow, record: Record, was: ModelVersion, desired: DesiredState
+) -> frozenset[Address]:
     pipelines = frozenset(p for p in resource.parents if (r := desired.get(p)) is not None and r.form == "workflow")
     mine, before = (dict(words.get("parameters", {})) for words in (resource.words, record.words))
     now = dict(body.parameters)

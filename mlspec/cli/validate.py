@@ -55,7 +55,8 @@ def _show(args: argparse.Namespace, found: Sequence[Diagnostic], valid: "Validat
                 "environment": valid.environment if valid else "",
                 "kinds": dict(valid.kinds) if valid else {},
             }
-            data["others"] = [{"environment": o.environment, "why_not": o.why_not} for o in valid.others] if valid else []
+            others = valid.others if valid else ()
+            data["others"] = [{"environment": o.environment, "why_not": o.why_not} for o in others]
             screen.data(as_json(data | {"diagnostics": diagnostics.as_data(found)}))
         case "sarif":
             screen.data(as_json(as_sarif(found, sources)))

@@ -28,14 +28,20 @@ def misnamed(gathered: Gathered, kinds: Collection[str]) -> Iterator[Diagnostic]
     for kind in getattr(project, "defaults", {}):
         if kind not in kinds:
             message = f"`defaults` are for a kind `{kind}`, which there is not"
-            yield Diagnostic("unknown-kind", message, head.key_span(("defaults", kind)), help=known_names(kind, kinds, "kind"))
+            yield Diagnostic(
+                "unknown-kind", message, head.key_span(("defaults", kind)), help=known_names(kind, kinds, "kind")
+            )
     for name, chosen in getattr(project, "environments", {}).items():
         here, at = name == gathered.environment, ("environments", name)
         for index, text in enumerate(chosen.protect):
-            yield from names.wrong(text, head, (*at, "protect", index), f"environment `{name}` protects", PROTECTS_NOTHING, here)
+            yield from names.wrong(
+                text, head, (*at, "protect", index), f"environment `{name}` protects", PROTECTS_NOTHING, here=here
+            )
         for index, one in enumerate(chosen.acknowledge):
             path = (*at, "acknowledge", index, "address")
-            yield from names.wrong(one.address, head, path, f"environment `{name}` accepts drift of", NAMES_NOTHING, here)
+            yield from names.wrong(
+                one.address, head, path, f"environment `{name}` accepts drift of", NAMES_NOTHING, here=here
+            )
     yield from _documents(gathered, names)
 
 
@@ -55,7 +61,9 @@ def _documents(gathered: Gathered, names: "_Names") -> Iterator[Diagnostic]:
                 yield Diagnostic("unknown-environment", message, span, help=known_names(name, known, "environment"))
         for index, said in enumerate(one.spec.exempt):
             path = ("except", index, "address")
-            yield from names.wrong(said.address, one.document, path, f"policy `{address.name}` excepts", NAMES_NOTHING, here=True)
+            yield from names.wrong(
+                said.address, one.document, path, f"policy `{address.name}` excepts", NAMES_NOTHING, here=True
+            )
 
 
 def about(warning: Diagnostic) -> str:
@@ -76,7 +84,9 @@ class _Names:
         gone: list[Any] = [bound[a].spec for a in bound if a.kind == REMOVED]
         return {str(a) for a in bound if a.kind not in DOCUMENTS} | {one.what for one in gone}
 
-    def wrong(self, text: str, document: "Document", path: "Path", who: str, code: str, here: bool) -> Iterator[Diagnostic]:  # noqa: FBT001
+    def wrong(
+        self, text: str, document: "Document", path: "Path", who: str, code: str, *, here: bool
+    ) -> Iterator[Diagnostic]:
         """What is wrong with a kind, an address or a pattern; with an address only if it is one of `here`."""
         kind, dot, _ = text.partition(".")
         if _WILD.intersection(kind):

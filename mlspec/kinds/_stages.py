@@ -25,14 +25,16 @@ from mlspec.kinds.dataset import Dataset
 from mlspec.kinds.step import Step
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref
-from mlspec.language.words import Name
+from mlspec.language.words import Name, Shaped
 
 OUTPUT = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 _OF_PARAMETER = re.compile(r"\$\{\s*parameters\.([a-z][a-z0-9_]*)\s*\}")
 _OF_METRIC = re.compile(r"\$\{\s*metrics\.([a-z][a-z0-9_]*)\.([^\s}]+)\s*\}")
 _WRITTEN = "data"
 
-Taken = Annotated[str, Field(pattern=OUTPUT.pattern)]
+Taken = Annotated[
+    str, Shaped(OUTPUT.pattern, "`{text}` is not the output of a step; write `step.output`, as in `train.model`")
+]
 
 
 class Register(Part):

@@ -16,7 +16,7 @@ from mlspec.kinds.model import Model
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import Bounded, ColumnName, Duration, Int, Name, Type, wrong
+from mlspec.language.words import VERSION, Bounded, ColumnName, Duration, Int, Name, Shaped, Type, wrong
 
 
 class Replicas(Part):
@@ -158,7 +158,7 @@ class NetworkSpec(Part):
 class ProbeSpec(Part):
     """An HTTP path that is asked; times are whole seconds."""
 
-    path: Annotated[str, Field(pattern=r"^/")]
+    path: Annotated[str, Shaped(r"^/", "`{text}` is not a path: it begins with `/`, as in `/health`")]
     initial_delay: Duration | None = None
     period: Duration | None = None
     timeout: Duration | None = None
@@ -188,14 +188,23 @@ _NAME = r"[a-z][a-z0-9_]{0,62}"
 _MODEL = r"^([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]{0,62}(@[a-z][a-z0-9_]{0,62})?$"
 
 
+def _one_alias(written: Any) -> Any:
+    """What is written in short was taken apart before, unless there is an `alias` too."""
+    if isinstance(written, str) and re.fullmatch(rf".+@{_NAME}", written):
+        model, _, alias = written.partition("@")
+        said = "`{text}` says the alias, and `alias` says one too; write `model: {model}` and one alias"
+        raise wrong("invalid-deployment", said, text=written, model=model, alias=alias)
+    return written
+
+
 class Deployment(Spec):
     """Serves the version that the files describe (`version: current`), the one whose digest is given, or what an alias means.
 
     `model: churn@champion` is short for `model: churn` and `alias: champion`.
     """
 
-    model: Annotated[Ref[Model], WithJsonSchema({"type": "string", "pattern": _MODEL})]
-    version: Annotated[str, Field(pattern=r"^(current|[0-9a-f]{8,32})$")] = "current"
+    model: Annotated[Ref[Model], BeforeValidator(_one_alias), WithJsonSchema({"type": "string", "pattern": _MODEL})]
+    version: Annotated[str, VERSION] = "current"
     alias: Name | None = None
     image: str = ""
     port: Int = Field(default=8080, ge=1, le=65535)

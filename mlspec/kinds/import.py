@@ -8,9 +8,14 @@ from pydantic import Field, model_validator
 from mlspec.base.diag import Diagnostic
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Spec
-from mlspec.language.words import Whole
+from mlspec.language.words import TABLE, Shaped, Whole
 
 _FIELD = {"source": "table", "feature_view": "table", "dataset": "table", "model": "version"}
+
+_REGISTERED = Shaped(
+    r"^[a-z][a-z0-9_]*/[0-9a-f]{8,32}$",
+    "`{text}` is not a registered version; write `model/digest`, as in `churn/0123abcd`",
+)
 
 
 class Import(Spec):
@@ -21,8 +26,8 @@ class Import(Spec):
 
     name: str = ""  # it has no name of its own
     what: Annotated[Whole, Field(alias="address")]
-    table: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
-    version: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/[0-9a-f]{8,32}$")] | None = None
+    table: Annotated[str, TABLE] | None = None
+    version: Annotated[str, _REGISTERED] | None = None
 
     @property
     def existing(self) -> str:

@@ -19,7 +19,7 @@ from mlspec.kinds.pipeline import Pipeline
 from mlspec.language.bounds import Bound, numbers, relatives
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import ColumnName, Name, Type, wrong
+from mlspec.language.words import VERSION, ColumnName, Name, Type, wrong
 
 
 class GateSpec(Part):
@@ -49,7 +49,7 @@ def _list(value: Any) -> Any:
 
 
 CURRENT = "current"
-AliasTarget = Annotated[str, Field(pattern=r"^(current|[0-9a-f]{8,32})$")]
+AliasTarget = Annotated[str, VERSION]
 """`current` is the version that the files describe; otherwise the digest of one, or how it begins."""
 
 

@@ -12,10 +12,12 @@ from mlspec.ir.resource import Body
 from mlspec.kinds.team import Team
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Ref, Spec
-from mlspec.language.words import Name
+from mlspec.language.words import Name, Shaped
 from mlspec.plan.packs import PACKS
 from mlspec.plan.policy import Exemption, Rule
 from mlspec.plan.vocabulary import unknown_names
+
+_DAY = Shaped(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", "`{text}` is not a day; write `2026-12-31`")
 
 
 class Except(Part):
@@ -23,7 +25,7 @@ class Except(Part):
 
     address: str
     reason: Annotated[str, Field(min_length=1)]
-    until: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] | None = None
+    until: Annotated[str, _DAY] | None = None
 
 
 class Policy(Spec):

@@ -25,7 +25,7 @@ from mlspec.language.expectations import Quality, check_qualities, keys_quality,
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part, Spec
 from mlspec.language.sql import Sql
-from mlspec.language.words import Bool, ColumnName, Duration, TimeZone, Type
+from mlspec.language.words import TABLE, Bool, ColumnName, Duration, TimeZone, Type
 
 
 def _expanded(value: Any) -> Any:
@@ -52,7 +52,7 @@ class Source(Spec):
         Annotated[SourceFiles, BeforeValidator(_files, json_schema_input_type=str | SourceFiles), OnChange.REBUILD]
         | None
     ) = None
-    table: Annotated[str, OnChange.REBUILD, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$")] | None = None
+    table: Annotated[str, OnChange.REBUILD, TABLE] | None = None
     database: Annotated[DatabaseSpec, OnChange.REBUILD] | None = None
     query: Annotated[Sql, OnChange.REBUILD] | None = None
     columns: dict[

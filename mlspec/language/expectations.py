@@ -16,7 +16,7 @@ from mlspec.language.checked import Read, of_columns, of_expression, of_query, o
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part
 from mlspec.language.sql import Sql
-from mlspec.language.words import ColumnName, Duration, Float, Instant, Int, Name
+from mlspec.language.words import ColumnName, Duration, Float, Instant, Int, Name, Shaped
 
 Path = tuple[str | int, ...]
 
@@ -36,11 +36,17 @@ class Range(Part):
     max: Float | None = None
 
 
+_COLUMN_THERE = Shaped(
+    r"^[a-z][a-z0-9_]*\.[a-z_][a-z0-9_]*$",
+    "`{text}` is not the column of a table; write `name.column`, as in `customers.customer_id`",
+)
+
+
 class Relationship(Part):
     """Every value of the column is found in a column of another table; NULL passes."""
 
     column: ColumnName
-    to: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
+    to: Annotated[str, _COLUMN_THERE]
 
 
 class RowCount(Part):

@@ -39,6 +39,37 @@ def wrong(code: str, message: str, **context: object) -> PydanticCustomError:
     return PydanticCustomError(code, message, dict(context))
 
 
+@dataclass(frozen=True)
+class Shaped:
+    """A text of a `pattern`; what else is written is told as `said` (`{text}` is what was written), never as the pattern."""
+
+    pattern: str
+    said: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, text: str) -> str:
+        whole = self.pattern.removesuffix("$") + r"\Z" if self.pattern.endswith("$") else self.pattern
+        if not re.search(whole, text):
+            raise wrong("invalid-value", self.said, text=text)
+        return text
+
+
+VERSION = Shaped(
+    r"^(current|[0-9a-f]{8,32})$",
+    "`{text}` is not a version; write `current`, or at least the first 8 digits of its digest, as in `0123abcd`",
+)
+TABLE = Shaped(
+    r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}$", "`{text}` is not the name of a table; write it as `table` or `schema.table`"
+)
+
+
 def _int64(number: int) -> int:
     if not -(2 ** (_BITS - 1)) <= number < 2 ** (_BITS - 1):
         raise wrong("invalid-value", "a whole number here has at most {bits} bits", bits=_BITS)

@@ -109,6 +109,11 @@ class _Reading:
             item = kind[0] if isinstance(kind, list) else "any"
             yield from self.walk(index + 3, closing, {**scope, self._at(index + 1): item})
             return kind if name == "filter" else "any"
+        named = self._at(index + 1)
+        if self._at(index + 2) == "," and _WORD.fullmatch(named) and named not in {*scope, *_KEYWORDS, *_TYPES}:
+            message = f"`{name}` is nothing that names the items of a list (`{named}`)"
+            yield Unknown(self.tokens[index - 1][1], message, known_names(name, _EACH, "macro"))
+            scope = {**scope, named: kind[0] if isinstance(kind, list) else "any"}
         yield from self.walk(index + 1, closing, scope)
         return "any"
 

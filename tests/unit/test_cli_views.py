@@ -21,7 +21,7 @@ from mlspec.cli.views.sarif import as_sarif
 from mlspec.cli.views.structured import as_csv, as_json
 from mlspec.cli.views.table import outline, table, vertical
 from mlspec.cli.views.terminal import Look, Screen, safe
-from mlspec.cli.views.values import inline, size, took
+from mlspec.cli.views.values import count, inline, size, took
 from mlspec.cli.views.warnings import in_short, show_warnings
 from mlspec.plan.change import (
     Action,
@@ -361,6 +361,7 @@ class TestTables:
 
     def test_values(self):
         assert [size(n) for n in (0, 999, 1234, 12_345_678, 5e15)] == ["0 B", "999 B", "1.2 kB", "12 MB", "5,000.0 TB"]
+        assert [count(n, "removed") for n in (1, 2)] == ["1 removed", "2 removed"]
         assert [took(s) for s in (0.04, 9.96, 12, 185)] == ["0.0 s", "10.0 s", "12 s", "3 min 5 s"]
         assert inline({"a": "x: y", "b": "on", "c": 1.5}) == '{a: "x: y", b: on, c: 1.5}'
 

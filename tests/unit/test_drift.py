@@ -11,6 +11,8 @@ from small_projects import actions, apply, plan, write_csv, write_project
 
 from mlspec.base.diag import Problems
 from mlspec.cli.main import main
+from mlspec.cli.views.drift import lines
+from mlspec.cli.views.terminal import Look
 from mlspec.plan.drift import WHATS
 from mlspec.plan.file import from_json, to_json
 from mlspec.session import Session
@@ -86,6 +88,50 @@ def test_what_a_hand_did_is_seen_and_put_right(root, statement):
     assert done.ok, done.failed
     assert told(root) == []
     assert plan(root).empty
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "ALTER TABLE mlspec_data.{spend} ADD COLUMN mine INTEGER",
+            "altered by hand: column `mine` is new (INTEGER)\n",
+        ),
+        ("ALTER TABLE mlspec_data.{spend} DROP COLUMN paid", "altered by hand: column `paid` is gone\n"),
+        (
+            "ALTER TABLE mlspec_data.{spend} ALTER paid TYPE DECIMAL(9,2)",
+            "altered by hand: column `paid` is DECIMAL(9,2), it was ",
+        ),
+    ],
+)
+def test_what_a_hand_changed_is_named(root, capsys, statement, said):
+    run_sql(root, statement)
+    assert main(["-C", str(root), "drift"]) == 2
+    assert said in capsys.readouterr().out
+
+
+def test_columns_are_read_from_any_shape_of_a_table():
+    def differ(before, after):
+        here = {"definition": before}, {"definition": after}
+        one = {
+            "address": "a.b",
+            "subject": "v",
+            "what": "altered",
+            "recorded": here[0],
+            "observed": here[1],
+            "acknowledged": None,
+            "help": "",
+        }
+        return next(lines([one], Look()))
+
+    wide = "a DECIMAL(9,2), b STRUCT(x INTEGER, y DECIMAL(3,1)[]), c TIMESTAMP WITH TIME ZONE"
+    assert differ(wide, f"{wide}, d MAP(VARCHAR, INTEGER)").endswith("column `d` is new (MAP(VARCHAR, INTEGER))")
+    assert differ(wide, wide.replace("3,1", "4,1")).endswith("it was STRUCT(x INTEGER, y DECIMAL(3,1)[])")
+    assert differ("a INTEGER, b TEXT", "b DATE, c TEXT").endswith(
+        "columns `c` is new (TEXT), `a` is gone, `b` is DATE, it was TEXT"
+    )
+    old, new = differ(f"SELECT {wide}, 1 AS one", f"SELECT {wide}, 2 AS one").split(": ")[-1].split(" -> ")
+    assert old != new
 
 
 def test_three_snapshots_are_kept_apart(root):

@@ -264,7 +264,9 @@ def by_pipeline(root, depth, gate):
     for name, key, change in (("pipeline.train", "depth", {"type": "int64", "default": depth}), (MODEL, "depth", None)):
         path = root / f"{name}.doc.yaml"
         said = json.loads(path.read_text())
-        said["parameters"] = {k: v for k, v in said.get("parameters", {}).items() if k != key} | ({key: change} if change else {})
+        said["parameters"] = {k: v for k, v in said.get("parameters", {}).items() if k != key} | (
+            {key: change} if change else {}
+        )
         path.write_text(json.dumps(said, indent=1))
 
 

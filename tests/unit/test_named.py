@@ -80,7 +80,10 @@ def test_an_address_that_nothing_has_is_told(tmp_path, project, documents, code,
 
 def test_patterns_and_what_was_removed_are_not_told(tmp_path):
     gone = {"kind": "removed", "address": "team.old", "name": "gone", "destroy": True}
-    lists = {"protect": ["team", "model", "mo*", "model.*", "team.old"], "acknowledge": [{"address": "team.old", **ACCEPTED}]}
+    lists = {
+        "protect": ["team", "model", "mo*", "model.*", "team.old"],
+        "acknowledge": [{"address": "team.old", **ACCEPTED}],
+    }
     written(tmp_path, (TEAM, gone, excepted("model.*"), {**excepted("team.old"), "name": "q"}), **lists)
     assert told(tmp_path) == []
 

@@ -27,6 +27,7 @@ from mlspec.ir.workflow import (
     Resources,
     Schedule,
     Secret,
+    Sees,
     Source,
     StepParameter,
     Workflow,
@@ -77,6 +78,8 @@ OTHER_STEP = {
     "idle_timeout": 301.0,
     "on_error": OnError.STOP,
     "cache_ttl": 60.0,
+    "sees": Sees(("n",)),
+    "measures": ("auc",),
 }
 OTHER_FAN = {"items": ((("depth", "5"),), (("depth", "6"),)), "parallel": 0, "best": "f1", "mode": Mode.MIN}
 OTHER_RESOURCES = {
@@ -271,6 +274,8 @@ def test_a_template_that_no_cluster_keeps_is_refused(tmp_path):
     assert "set `max_bytes`" in said.help
     assert list(make("argo", tmp_path).refused(many(500))) == []
     assert list(make("argo", tmp_path, max_bytes=100_000).refused(many(500))) != []
+    (said,) = make("argo", tmp_path, max_bytes=9_000).refused(many(50))
+    assert " bytes, and a cluster keeps no object of more than 9,000 bytes" in str(said)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ BAD = [
     ("changes", "chnge.rows > 1", "there is no `chnge` here", "did you mean `change`?"),
     ("changes", "resource.owner == ''", "there is no `resource` here", "known: `change`, `environment`"),
     ("changes", "change.columns.exists(c, c.tag == 'x')", "`c` has no `tag`", "did you mean `tags`?"),
+    ("changes", "change.columns.exist(c, c.name == 'x')", "`exist` is nothing that names the items of a list (`c`)", "did you mean `exists`?"),
     ("changes", "change.columns.exists(c, d.name == 'x')", "there is no `d` here", "known: `c`, `change`, `environment`"),
     ("changes", "change.columns.exists(c, c.origins.exists(o, o.col == 'x'))", "`o` has no `col`", "known: `address`, `column`, `tags`"),
     ("changes", "change.columns.name == 'x'", "`change.columns` is a list, and has no `name`", "ask its items: `change.columns.exists(c, c…)`"),

@@ -55,7 +55,8 @@ class Argo(Rendering):
             made = self._object("WorkflowTemplate", self.object_name(workflow), self._spec(workflow), workflow)
             size, most = len(json.dumps(made, separators=(",", ":"))), self.settings.max_bytes
             if size > most:
-                what = f"its WorkflowTemplate has {size / 1e6:.1f} MB, and a cluster keeps no object of more than {most / 1e6:.1f} MB"
+                has, keeps = _sizes(size, most)
+                what = f"its WorkflowTemplate has {has}, and a cluster keeps no object of more than {keeps}"
                 help_ = (
                     "split the pipeline, or its fan-out; where etcd takes more, set `max_bytes` in the target's options"
                 )
@@ -118,3 +119,10 @@ def _cron(schedule: Schedule, reference: Json, name: str) -> Json:
         "concurrencyPolicy": _CONCURRENCY[schedule.overlap],
         "workflowSpec": spec,
     }
+
+
+def _sizes(*numbers: int) -> list[str]:
+    """In MB; to the byte where that says nothing."""
+    shown = [f"{number / 1e6:.1f} MB" for number in numbers]
+    told = len(set(shown)) == len(shown) and min(numbers) >= 1e5  # noqa: PLR2004 - 0.1 MB
+    return shown if told else [f"{number:,} bytes" for number in numbers]

@@ -11,17 +11,21 @@ from mlspec.ir.outside import Database, ObjectStore
 from mlspec.language.scope import Scope
 from mlspec.language.secret import SecretRef, SecretSpec
 from mlspec.language.spec import Part
-from mlspec.language.words import Bool, Bounded, ColumnName
+from mlspec.language.words import Bool, Bounded, ColumnName, Shaped
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _PACKED = (".gz", ".zst")
 S3 = "s3://"
 
+_ENDPOINT = Shaped(
+    r"^https?://", "`{text}` is not an endpoint; write where it answers, as in `https://storage.example.com`"
+)
+
 
 class StoreSpec(Part):
     """How an object store is reached, where the environment variables of AWS do not say it; keys are references."""
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    endpoint: Annotated[str, _ENDPOINT] | None = None
     region: str = ""
     anonymous: Bool = False
     access_key: SecretRef | None = None
