@@ -96,6 +96,11 @@ class Backend(ABC):
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of connections and processes."""
 
+    def unable(self, what: str) -> BackendError:
+        """What a backend says that is asked for a capability that it does not have."""
+        name = type(self).__module__.rpartition(".")[2]
+        return BackendError(f"`{name}` cannot {what}", "see docs/capabilities.md", "unsupported-by-backend")
+
 
 @dataclass(frozen=True)
 class Refreshed:
@@ -181,7 +186,7 @@ class SqlEngine(Backend, Taking):
 
         A capability; `dry_run` only says what would go. May be called while others build, and be cut short anywhere.
         """
-        raise NotImplementedError
+        raise self.unable("collect what nobody needs any more")
 
     @abstractmethod
     def check(self, check: Check, physical: Physical) -> tuple[CheckResult, ...]:
@@ -260,17 +265,17 @@ class ModelRegistry(Backend):
 
     def point(self, model: str, alias: str, version: str) -> None:
         """Let an alias mean a version that is registered, in one step; it does already is done."""
-        raise NotImplementedError
+        raise self.unable("let names of versions mean something")
 
     def unpoint(self, model: str, alias: str) -> None:
         """Take an alias away; gone already is done."""
-        raise NotImplementedError
+        raise self.unable("let names of versions mean something")
 
     def collect(
         self, needed: Collection[str], environments: Collection[str], grace: float, *, dry_run: bool
     ) -> tuple[Unused, ...]:
         """As `SqlEngine.collect`, of models that only these environments use; `needed` are versions, or how they begin."""
-        raise NotImplementedError
+        raise self.unable("collect what nobody needs any more")
 
 
 @dataclass(frozen=True)
@@ -335,23 +340,23 @@ class PipelineTarget(Backend):
 
     def resume(self, run: str, workflow: Workflow, tools: Tools) -> Run:
         """Go on with a run that was broken off; a capability, as `runs`, `told` and `log`."""
-        raise NotImplementedError
+        raise self.unable("go on with a run")
 
     def runs(self, workflow: str = "") -> tuple[RunRecord, ...]:
         """What is kept of the runs of one workflow or of all, the newest first, without their steps."""
-        raise NotImplementedError
+        raise self.unable("tell of runs")
 
     def told(self, run: str) -> RunRecord:
         """All of one run; a name may be its beginning, or `latest`. Raises BackendError."""
-        raise NotImplementedError
+        raise self.unable("tell of runs")
 
     def log(self, run: str, step: str, item: int | None = None) -> Path:
         """The file to which a step of a run writes, or has written. Raises BackendError."""
-        raise NotImplementedError
+        raise self.unable("tell of runs")
 
     def collect(self, grace: float, *, dry_run: bool) -> tuple[Unused, ...]:
         """As `SqlEngine.collect`, of what it keeps of earlier runs so as not to do it again; a capability."""
-        raise NotImplementedError
+        raise self.unable("collect what nobody needs any more")
 
 
 class DeployTarget(Backend):

@@ -9,16 +9,15 @@ from sqlglot import exp
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.base.value import replace
-from mlspec.documents.project import OutsideProject
 from mlspec.ir.columntype import TIMES, ColumnType
-from mlspec.ir.outside import Mismatch, Scan, held
 from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, interval
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._sources import intervals
-from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles, StoreSpec
+from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles
+from mlspec.kinds._sources.scanning import Scanning
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time
 from mlspec.language.checked import of_columns
 from mlspec.language.expectations import Quality, check_qualities, keys_quality, lower_qualities
@@ -239,16 +238,17 @@ class Source(Spec):
         return replace(made, description=declared.description, tags=declared.tags) if declared else made
 
     def _from_scan(self, scope: Scope) -> Relation:
-        if problems := list(self._folded(scope)):
+        scanning = Scanning(self, scope)
+        if problems := list(scanning.folded()):
             raise Problems(problems)
-        scan = self._scan(scope)
+        scan = scanning.scan()
         by_position = [n for n, _ in scan.declared] if ("header", "false") in scan.options else []
         identity = (
             scan.format,
             scan.table,
             scan.options,
             scan.nulls,
-            self._whence(scan) if scope.blind else scan.snapshot or scan.files,
+            scanning.whence(scan) if scope.blind else scan.snapshot or scan.files,
             by_position,
             *scan.partitions,
         )
@@ -272,98 +272,6 @@ class Source(Spec):
         query = select.from_("scan").sql(DIALECT)
         keep = Keep.VIEW if scan.inside else Keep.TABLE
         return Relation(query, tuple(columns), rows, keep, scan=scan)
-
-    def _whence(self, scan: Scan) -> tuple[str, ...]:
-        """Where the rows come from, whatever they are now."""
-        place = scan.database
-        there = (place.type, place.path, place.host, str(place.port), place.name) if place else ()
-        return (str(self.address), self.files.path if self.files else scan.table, *there)
-
-    def _folded(self, scope: Scope) -> Iterator[Diagnostic]:
-        """Names in the data that differ only by case: engines do not agree on which of them is meant."""
-        first: dict[str, str] = {}
-        for name, declared in self.columns.items():
-            origin = declared.origin or name
-            other = first.setdefault(origin.casefold(), name)
-            if other != name:
-                message = f"columns `{other}` and `{name}` are read from names that differ only by case, or not at all"
-                yield scope.error(
-                    "duplicate-column", message, "columns", name, key=True, help="rename one of them in the data"
-                )
-
-    def _scan(self, scope: Scope) -> Scan:
-        wanted = self._wanted_table(scope) if self.files is None else self._wanted_files(scope, self.files)
-        seen = scope.outside(str(self.address), wanted)
-        found = replace(
-            wanted,
-            files=seen.files,
-            tags=seen.tags,
-            snapshot=seen.snapshot,
-            undeclared=seen.undeclared,
-            there=seen.there,
-        )
-        if problems := [*(self._told(scope, p) for p in seen.problems), *self._partitions(scope, found.files)]:
-            raise Problems(problems)
-        return found
-
-    def _told(self, scope: Scope, wrong: Mismatch) -> Diagnostic:
-        where = ("columns", wrong.column) if wrong.column else (self.place,)
-        return scope.error(wrong.code, wrong.message, *where, key=True, help=wrong.help)
-
-    @property
-    def _declared(self) -> tuple[tuple[str, ColumnType], ...]:
-        return tuple((c.origin or n, c.type) for n, c in self.columns.items())
-
-    def _wanted_table(self, scope: Scope) -> Scan:
-        """The table to be read, before anybody looked whether it is there."""
-        if self.database is None:
-            return Scan(table=self.table or "", declared=self._declared)
-        if problems := list(self.database.check(scope)):
-            raise Problems(problems)
-        if self.database.path:
-            self._found(scope, self.database.path, "database")
-        return Scan(table=self.table or "", declared=self._declared, database=self.database.lower())
-
-    def _wanted_files(self, scope: Scope, files: SourceFiles) -> Scan:
-        """The files or objects to be read, with what those of the project hold."""
-        found = (files.path,) if files.remote else self._found(scope, files.path, "files")
-        kind, delimiter = files.said(found[0])
-        problems = list(files.check(scope, kind))
-        if not kind:
-            problems = [scope.error("unknown-format", f"the format of `{found[0]}` is not known by its name", "files",
-                                    help="say `format: parquet`, `csv` or `json`")]  # fmt: skip
-        if problems:
-            raise Problems(problems)
-        text = kind == "csv"
-        options = (("delimiter", delimiter), ("header", "true" if files.header else "false")) if text else ()
-        partitions = tuple(self.columns[n].origin or n for n in files.hive_partitions if n in self.columns)
-        store = (files.store or StoreSpec()).lower() if files.remote else None
-        nulls = files.null_values if text else ()
-        scan = Scan(kind, found, "", options, nulls, "", self._declared, partitions, (), store)
-        content = [] if files.remote else [scope.files.content(f) for f in found]
-        return replace(scan, snapshot=held(scan, content))
-
-    def _found(self, scope: Scope, path: str, field: str) -> tuple[str, ...]:
-        try:
-            found = scope.files.glob(path)
-        except OutsideProject:
-            raise Problems([scope.error("outside-project", f"`{path}` lies outside the project", field)]) from None
-        if not found:
-            raise Problems([scope.error("missing-file", f"no file matches `{path}`", field,
-                                        help="paths are relative to the folder of `mlspec.yaml`")])  # fmt: skip
-        return found
-
-    def _partitions(self, scope: Scope, found: tuple[str, ...]) -> Iterator[Diagnostic]:
-        for index, name in enumerate(self.files.hive_partitions if self.files else ()):
-            path = ("files", "hive_partitions", index)
-            if name not in self.columns:
-                message = f"`{name}` stands in the path, but is not declared in `columns`"
-                yield scope.error("unknown-column", message, *path, help=known_names(name, self.columns, "column"))
-                continue
-            key = self.columns[name].origin or name
-            without = next((f for f in found if not any(p.startswith(f"{key}=") for p in f.split("/")[:-1])), None)
-            if without is not None:
-                yield scope.error("invalid-source", f"the path of `{without}` has no folder `{key}=…`", *path)
 
     def lower(self, scope: Scope) -> Iterator[tuple[str, Body]]:
         relation = scope.relation(self.address)

@@ -5,10 +5,9 @@ what its driver raises. docs/add-a-backend.md walks through one.
 """
 
 import threading
-from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlglot import exp
 
@@ -16,12 +15,12 @@ from mlspec.backends.engines._warehouse import asserts, files, garbage
 from mlspec.backends.engines._warehouse.answered import retrieved
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.certificate import certified, release_of
+from mlspec.backends.engines._warehouse.differs import Differs
 from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.meant import queries_of, unaddressed
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.partitioned import Filled, Partitioned, batches, told
-from mlspec.backends.engines._warehouse.takes_over import TakesOver
 from mlspec.backends.engines._warehouse.trees import counted, drop, make, substituted, typed
 from mlspec.backends.engines._warehouse.values import plain, width
 from mlspec.backends.found import Observed, Size, Unused
@@ -40,81 +39,24 @@ from mlspec.base.address import Address
 from mlspec.base.value import replace
 from mlspec.ir.certificate import Claims
 from mlspec.ir.check import Check, Expectation
-from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
 from mlspec.ir.sql.spoken import Unspoken
-from mlspec.ir.sql.traits import Traits
 
 
 def _bytes(relation: Relation, rows: int) -> int:
     return rows * sum(width(c.type) for c in relation.columns)
 
 
-class Warehouse(TakesOver):
+class Warehouse(Differs):
     """Versions live in the schema `mlspec_data`, public names in a schema called as the environment; `prefix` goes before both."""
-
-    traits: ClassVar[Traits]
-    prefix: str = ""
-    deep: int = 0
-    """How many of its methods are at work, one called by the other, where one thread works at a time."""
-
-    def breathe(self) -> None:
-        """Between two pieces of work: let others have what only one can have at a time."""
 
     def __init__(self, settings: Any, place: Place) -> None:
         super().__init__(settings, place)
         self.lock: Any = threading.RLock()
         self._prepared = False
-
-    # -- how an engine differs -----------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def line(self, *, write: bool, outside: bool = False) -> Line | None:
-        """The open line, the same one as long as it lives; None where there is nothing yet to be read.
-
-        `outside` is asked of an engine on this machine when it is to reach the files of the project; such a line runs
-        nothing that people wrote.
-        """
-
-    @abstractmethod
-    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> exp.Query:
-        """A query of the declared columns under their own names and types, once what is there was compared with them.
-
-        Called inside the transaction of a build, with the scan of the relation. Raises BackendError.
-        """
-
-    @abstractmethod
-    def driver_errors(self) -> tuple[type[Exception], ...]:
-        """What the driver raises; asked only when something was raised."""
-
-    @abstractmethod
-    def explain(self, error: Exception) -> BackendError:
-        """What the driver raised, in a sentence or two."""
-
-    @abstractmethod
-    def fingerprint(self, line: Line, table: exp.Table) -> str:
-        """The digest of the columns and rows of a table, in any order; empty if it is not there."""
-
-    def row_sums(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Sums of integers, in the engine's own words, over these columns of `__rows`: they tell sets of rows apart.
-
-        They are for an engine that has the capability `partitions`: rows of its tables can be deleted and put in.
-        """
-        raise NotImplementedError(names)
-
-    def shown(self, scan: Scan) -> exp.Query | None:
-        """What `render` shows in the place of a scan; None leaves its name."""
-        return None
-
-    def diagnose(self, line: Line, address: Address, relation: Relation, error: Exception) -> None:
-        """Raise BackendError if more can be found out about why a statement failed."""
-
-    def advice(self, error: Exception) -> str:
-        """What to do about a build that failed, if that is plain."""
-        return ""
 
     # -- versions ------------------------------------------------------------------------------------------------------
 
