@@ -16,7 +16,7 @@ from typing import Any
 from mlspec import __version__
 from mlspec.base.digest import digest, digest_bytes
 
-FORMAT = 3
+FORMAT = 4
 _KEPT = 32
 """Texts by name that are kept: of several environments, with several values of variables."""
 _DIGITS = 32

@@ -35,6 +35,7 @@ class Facts:
     ignored: list[str]
     yaml: list[str]
     accepts: list[list[str]] = field(default_factory=list)
+    beside: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     files: dict[str, tuple[Signature | None, str]] = field(default_factory=dict)
     asked: Asked = field(default_factory=Asked)
     env: dict[str, str] = field(default_factory=dict)

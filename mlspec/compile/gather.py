@@ -11,7 +11,7 @@ from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Note, Report, Severity, known_names, problem
 from mlspec.base.registry import Registry
 from mlspec.base.value import dataclass
-from mlspec.compile.gathered import Gathered, accepts_of, backends_of
+from mlspec.compile.gathered import Gathered, accepts_of, backends_of, beside_of
 from mlspec.compile.knobs import not_knobs
 from mlspec.documents.document import Document
 from mlspec.documents.document import Path as FieldPath
@@ -131,6 +131,7 @@ def gather(
         files,
         lambda: bound,
         accepts=accepts_of(bound.spec, top.name),
+        beside=beside_of(bound.spec, top.name),
         broken=frozenset(broken - found.keys()),
     )
 

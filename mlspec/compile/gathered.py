@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlspec.base.address import Address
-from mlspec.base.value import dataclass
+from mlspec.base.value import dataclass, field
 from mlspec.documents.project import Files
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic and a YAML parser
@@ -28,6 +28,8 @@ class Gathered:
     head: "Callable[[], Bound]"
     accepts: Sequence[Sequence[str]] = ()
     """What the environment accepts of drift: address, reason, until which day, what, of which subject."""
+    beside: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """The backends of the other environments, by name."""
     broken: frozenset[Address] = frozenset()
     """Documents that could not be bound, by the kind and the name that they give; empty where those are wrong."""
 
@@ -47,3 +49,8 @@ def backends_of(project: Any, environment: str) -> dict[str, dict[str, Any]]:
     """The options of each backend that the spec of a project names for an environment, or of the embedded ones."""
     chosen = project.environment(environment)
     return {port: dict(getattr(chosen, port).model_dump()) for port in PORTS}
+
+
+def beside_of(project: Any, environment: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """The backends of all environments but one."""
+    return {name: backends_of(project, name) for name in project.environments if name != environment}

@@ -156,6 +156,7 @@ def _gathered(facts: Facts, bounds: Bounds, root: Path) -> Gathered:
         Files(root),
         lambda: bounds[heads[0]],
         accepts=facts.accepts,
+        beside=facts.beside,
     )
 
 

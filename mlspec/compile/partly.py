@@ -12,7 +12,7 @@ from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.details import Details, DocHead, SpecHead
 from mlspec.compile.facts import BODY, WORDS, Doc, Facts, SpecFacts
 from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
-from mlspec.compile.gathered import Gathered, accepts_of, backends_of
+from mlspec.compile.gathered import Gathered, accepts_of, backends_of, beside_of
 from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, read_mentions, warnings_of, write_mentions
 from mlspec.compile.lower import Kept, Lowering, lower
 from mlspec.compile.named import misnamed
@@ -150,7 +150,7 @@ class _Partly(Kept):
         self._sound()
         desired = DesiredState(gathered.name, gathered.environment, self.lowering.resources)
         blank = Facts(gathered.name, gathered.environment, gathered.backends, context, ignored, names)
-        blank.accepts = [list(a) for a in gathered.accepts]
+        blank.accepts, blank.beside = [list(a) for a in gathered.accepts], gathered.beside
         ids = self._keep(blank)
         plain = replace(gathered, files=Files(self.request.root))  # what files hold later is looked at then
         return Compiled(
@@ -210,8 +210,16 @@ class _Partly(Kept):
         project = found.project
         if project is not None:
             name, backends = project.spec.name, backends_of(project.spec, head.name)
-            accepts = accepts_of(project.spec, head.name)
-            return Gathered(name, head.name, backends, bounds, self.all_files, lambda: project, accepts=accepts)
+            return Gathered(
+                name,
+                head.name,
+                backends,
+                bounds,
+                self.all_files,
+                lambda: project,
+                accepts=accepts_of(project.spec, head.name),
+                beside=beside_of(project.spec, head.name),
+            )
         heads = [a for a, file in found.files.items() if file == PROJECT_FILE and a.kind == "project"]
         if self.facts is None or not heads:
             raise _Given
@@ -223,6 +231,7 @@ class _Partly(Kept):
             self.all_files,
             lambda: bounds[heads[0]],
             accepts=self.facts.accepts,
+            beside=self.facts.beside,
         )
 
     def _as_it_was(self, name: str, doc: DocHead) -> bool:

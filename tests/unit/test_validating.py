@@ -89,17 +89,45 @@ def test_a_variable_that_only_one_environment_has(tmp_path):
         session.validate()
 
 
+def _never(*_, **__):
+    raise AssertionError("it is compiled again")
+
+
 def test_what_was_found_is_known_until_the_files_say_something_else(tmp_path, monkeypatch):
     monkeypatch.setenv("IMAGE", "i:1")
     root = project(tmp_path, {"pipeline_target": {"type": "argo", "image": "${env.IMAGE}"}})
-    for _ in range(2):
-        with Session(root) as session:
-            assert [o.environment for o in session.validate().others] == ["prod"]
-    assert not session._beside, "it is not compiled again"
+    with Session(root) as session:
+        assert [o.environment for o in session.validate().others] == ["prod"]
+    with monkeypatch.context() as patch, Session(root) as session:
+        for compiles in ("mlspec.session.compile_project", "mlspec.compile.partly.compile_partly"):
+            patch.setattr(compiles, _never)
+        assert [o.environment for o in session.validate().others] == ["prod"]
     monkeypatch.setenv("IMAGE", "I i")
     with Session(root) as session, pytest.raises(Problems, match="in environment `prod`"):
         session.validate()
     monkeypatch.setenv("IMAGE", "i:1")
     project(root, {"pipeline_target": "argo"})
     with Session(root) as session, pytest.raises(Problems, match="in environment `prod`"):
+        session.validate()
+
+
+def test_a_template_of_another_environment_is_looked_at_again(tmp_path):
+    source = {**ORDERS, "event_time": "at", "columns": {"id": "int64", "at": "timestamp"}}
+    entity = {"kind": "entity", "name": "order", "keys": {"id": "int64"}}
+    view = {
+        "kind": "feature_view",
+        "name": "seen",
+        "entities": ["order"],
+        "event_time": "at",
+        "sql": "SELECT id, at FROM orders",
+    }
+    write_csv(tmp_path / "orders.csv", ("id", "at"), [[1, "2024-01-01 00:00:00"]])
+    root = project(
+        tmp_path, {"overrides": {"feature_view.seen": {"sql": {"file": "prod.sql.j2"}}}}, source, entity, view
+    )
+    (root / "prod.sql.j2").write_text("SELECT id, at, 1 AS more FROM orders")
+    with Session(root) as session:
+        assert session.validate().others == (Beside("prod"),)
+    (root / "prod.sql.j2").write_text("SELECT id, at, nothing FROM orders")
+    with Session(root) as session, pytest.raises(Problems, match=r"in environment `prod`: .*nothing"):
         session.validate()
