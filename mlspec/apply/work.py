@@ -172,7 +172,9 @@ def _seen(body: Workflow, bench: Bench, say: Say, published: Outcome, *, run: bo
         tools = Tools(bench.export, bench.registry(), say, bench.lineage(whole), bench.certificates(whole))
         done = bench.pipelines().run(whole, tools)
         notes = (*notes, f"run {done.id}, {len(done.steps)} steps")
-    return Outcome({**published.outputs, RAN_FOR: {t: bench.physical[t] for t in body.triggers}}, notes)
+    return Outcome(
+        {**published.outputs, RAN_FOR: {t: bench.physical[t] for t in body.triggers if t in bench.physical}}, notes
+    )
 
 
 def _train(body: Workflow, bench: Bench, say: Say) -> Outcome:

@@ -101,7 +101,8 @@ def _made(cls: Any, eq: bool, order: bool, frozen: bool, slots: bool) -> Any:  #
     own = vars(cls)
     given: dict[str, Any] = {"__value_fields__": found, "__dataclass_fields__": _Standard(found, frozen)}
     given["__dataclass_params__"] = _Parameters(frozen)
-    given["__init__"] = _first_init(found)
+    if "__init__" not in own:
+        given["__init__"] = _first_init(found)
     given["__replace__"] = lambda self, /, **changes: replace(self, **changes)
     if "__repr__" not in own:
         given["__repr__"] = _repr
@@ -109,7 +110,7 @@ def _made(cls: Any, eq: bool, order: bool, frozen: bool, slots: bool) -> Any:  #
         given["__match_args__"] = tuple(f.name for f in found.values() if f.init)
     if eq and "__eq__" not in own:
         given["__eq__"] = _eq(compared)
-    if eq and "__hash__" not in own:
+    if eq and (own.get("__hash__") is None or "__hash__" not in own):  # Python takes it away from who defines `__eq__`
         given["__hash__"] = _hash(compared) if frozen else None
     if order:
         given.update(_order(compared))

@@ -28,7 +28,12 @@ def moved(resource: Resource, record: Record | None, desired: DesiredState, stat
         triggers = tuple(seen)  # its body need not be read
     else:
         triggers = resource.body.triggers if isinstance(resource.body, Workflow) else ()
-    return tuple(t for t in triggers if _which(_version(t, desired)) != _which(seen.get(t) or _recorded(t, state)))
+    return tuple(t for t in triggers if _new(_version(t, desired), seen.get(t) or _recorded(t, state)))
+
+
+def _new(version: str, seen: str) -> bool:
+    """Whether there is a version, and another one; of what is not there any more (a rollback may know no more of it) none is new."""
+    return bool(version) and _which(version) != _which(seen)
 
 
 def _which(version: str) -> str:
@@ -37,7 +42,8 @@ def _which(version: str) -> str:
 
 
 def _version(trigger: str, desired: DesiredState) -> str:
-    return desired.resources[Address.parse(trigger)].version
+    found = desired.get(Address.parse(trigger))
+    return found.version if found else ""
 
 
 def _recorded(trigger: str, state: State) -> str:

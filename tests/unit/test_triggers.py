@@ -6,7 +6,9 @@ import pytest
 from small_projects import actions, apply, plan, write_csv, write_project
 
 from mlspec.base.diag import Problems
+from mlspec.base.value import replace
 from mlspec.plan.file import to_json
+from mlspec.plan.triggered import moved
 from mlspec.session import Session
 
 SOURCE = {
@@ -120,6 +122,17 @@ def test_what_is_only_called_otherwise_starts_nothing(tmp_path):
     write_csv(tmp_path / "rows.csv", ["id", "x", "at"], [[9, 9, "2024-01-09 00:00:00"]])
     apply(tmp_path)
     assert (ran(tmp_path), plan(tmp_path).changes) == (2, ())
+
+
+def test_a_trigger_that_is_not_known_any_more_starts_nothing(tmp_path):
+    write(tmp_path)
+    apply(tmp_path)
+    with Session(tmp_path) as session:
+        desired, (state, _) = session.compiled.desired, session.recorded()
+        rest = {a: r for a, r in desired.resources.items() if a.kind != "feature_view"}
+        resource = next(r for r in desired if r.address.kind == "pipeline")
+        for record in (None, state.get(resource.address)):
+            assert moved(resource, record, replace(desired, resources=rest), state) == ()
 
 
 def test_a_saved_plan_runs_it_too(tmp_path):

@@ -83,6 +83,27 @@ def refused(act) -> str:
     return ""
 
 
+def test_what_a_class_defines_itself_stays():
+    told = []
+    for by in (value, dataclasses):
+
+        @by.dataclass(frozen=True)
+        class Own:  # noqa: PLW1641 - what becomes of that is asked here
+            x: int
+
+            def __init__(self) -> None:
+                object.__setattr__(self, "x", 5)
+
+            def __eq__(self, other: object) -> bool:
+                return True
+
+            def __repr__(self) -> str:
+                return "own"
+
+        told.append((Own().x, Own() == 3, repr(Own()), hash(Own()) == hash((5,))))
+    assert told[0] == told[1] == (5, True, "own", True)
+
+
 @value.dataclass(frozen=True, slots=True)
 class Slotted:
     x: int
