@@ -216,9 +216,9 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
             refuse_unregistered(plan, compiled.desired, compiled, self.backends)
         made = {c.address for c in plan.changes if c.action not in GONE}
         files = all_rendered(compiled.desired, self.backends, versions_of(compiled.desired), made)
-        whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files)
+        whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files.paths)
         told = (*still_true(compiled.warnings, state), *expired(acceptances(compiled), today()))
-        return Planned(whole, compiled.desired, {p: t for found in files.values() for p, t in found.items()}, told)
+        return Planned(whole, compiled.desired, files, told)
 
     def save(self, planned: Planned, path: Path) -> None:
         """Save a plan to a file, whole: applying it compiles nothing."""
@@ -281,8 +281,8 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         refuse_unsupported(self.compiled, self.backends, self._cache)
         asked = self.selection(select, exclude)
         desired = settled(self.compiled, self.backends).desired
-        files = all_rendered(desired, self.backends, self._physical, {a for a in desired.resources if asked.holds(a)})
-        return {path: text for found in files.values() for path, text in found.items()}
+        made = {a for a in desired.resources if asked.holds(a)}
+        return dict(all_rendered(desired, self.backends, self._physical, made))
 
     def show(
         self, address: str | None = None, last: int = 5, *, select: Sequence[str] = (), exclude: Sequence[str] = ()

@@ -1,7 +1,7 @@
 """What is written for a resource: the artifacts of its backend, and a dataset with its certificate."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,38 @@ from mlspec.ir.workflow import DatasetStep, Workflow
 CERTIFICATE = "dataset.certificate.json"
 
 
-def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]) -> dict[str, str]:
-    """The artifacts of a resource by path."""
+class Artifacts(Mapping[str, str]):
+    """Artifacts by path. Statements are made when they are read: that an engine can be asked for them is known before."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, str | Callable[[], str]] = {}
+        self.paths: dict[Address, tuple[str, ...]] = {}
+        """Those of each resource."""
+
+    def add(self, resource: Resource, backends: Backends, physical: Mapping[str, str]) -> None:
+        """Add the artifacts of a resource."""
+        found = _of(resource, backends, physical)
+        self.paths[resource.address] = tuple(found)
+        self._made |= found
+
+    def __getitem__(self, path: str) -> str:
+        made = self._made[path]
+        if not isinstance(made, str):
+            made = self._made[path] = made()
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+def _of(resource: Resource, backends: Backends, physical: Mapping[str, str]) -> Mapping[str, str | Callable[[], str]]:
     match resource.body:
         case Relation() as body:
-            artifact = backends.engine.render(resource.address, body, physical)
-            return {artifact.path: artifact.text}
+            engine = backends.engine
+            return {engine.rendered_at(resource.address): lambda: engine.render(resource.address, body, physical).text}
         case Workflow() as body:
             return {a.path: a.text for a in backends.pipelines.render(body)}
         case Service() as body:
@@ -33,9 +59,12 @@ def rendered(resource: Resource, backends: Backends, physical: Mapping[str, str]
 
 def all_rendered(
     desired: DesiredState, backends: Backends, physical: Mapping[str, str], addresses: Iterable[Address]
-) -> dict[Address, dict[str, str]]:
-    """The artifacts of resources, by address."""
-    return {a: rendered(desired.resources[a], backends, physical) for a in sorted(addresses)}
+) -> Artifacts:
+    """The artifacts of resources."""
+    found = Artifacts()
+    for address in sorted(addresses):
+        found.add(desired.resources[address], backends, physical)
+    return found
 
 
 def export(

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlspec.backends.answers import CheckResult as CheckResult  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.backends.answers import CheckRun as CheckRun  # noqa: PLC0414 - as above
 from mlspec.backends.answers import Rows as Rows  # noqa: PLC0414 - as above
+from mlspec.backends.capability import Capability as Capability  # noqa: PLC0414 - as above
 from mlspec.backends.error import BackendError as BackendError  # noqa: PLC0414 - who knows the ports finds it here
 from mlspec.backends.found import Difference, Observed, Unused
 from mlspec.backends.partition import Partition, Wanted
@@ -23,39 +23,6 @@ from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.service import Service
 from mlspec.ir.workflow import DatasetStep, Workflow
-
-
-class Capability(StrEnum):
-    """What a body may need and a backend may lack; the plan refuses what the backend of the environment lacks."""
-
-    CONTAINER = "container"
-    RESOURCES = "resources"
-    SCHEDULE = "schedule"
-    OVERLAP_SKIP = "overlap: skip"
-    OVERLAP_QUEUE = "overlap: queue"
-    OVERLAP_REPLACE = "overlap: replace"
-    OVERLAP_ALLOW = "overlap: allow"
-    CATCHUP = "catchup"
-    TRIGGERS = "triggers"
-    FAN_OUT = "each"
-    KEEP_BEST = "keep"
-    METRIC_PARAMETERS = "parameters of metrics"
-    BACKOFF = "backoff"
-    IDLE_TIMEOUT = "idle_timeout"
-    STOP_ON_ERROR = "on_error: stop"
-    CONTINUE_ON_ERROR = "on_error: continue"
-    CACHE_TTL = "cache: {ttl}"
-    KUBERNETES_SECRET = "kubernetes_secret"  # noqa: S105 - a capability
-    AUTOSCALE = "autoscale"
-    REPLICAS = "replicas"
-    ROLLOUT = "rollout"
-    CANARY = "canary"
-    SHADOW = "shadow"
-    CLUSTER = "cluster"
-    PARTITIONS = "partitions"
-    COLLECT = "collect"
-    RUNS = "run history"
-    ALIAS = "alias"
 
 
 @dataclass(frozen=True)
@@ -127,6 +94,11 @@ class SqlEngine(Backend, Taking):
 
     def rest(self) -> None:
         """Let others have the warehouse until the next question."""
+
+    @staticmethod
+    def rendered_at(address: Address) -> str:
+        """The path of what `render` writes."""
+        return f"sql/{address.kind}/{address.name}.sql"
 
     @abstractmethod
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:

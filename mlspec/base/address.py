@@ -8,7 +8,7 @@ from mlspec.base.value import dataclass
 _ADDRESS = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)(?:/([a-z][a-z0-9_]*))?")
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, order=True)
 class Address:
     """A kind, a name and, where one spec makes several resources, a part."""
 
@@ -16,8 +16,20 @@ class Address:
     name: str
     part: str = ""
 
+    def __post_init__(self) -> None:
+        said = f"{self.kind}.{self.name}/{self.part}" if self.part else f"{self.kind}.{self.name}"
+        vars(self).update(
+            _said=said, _hash=hash(said)
+        )  # a plan of a thousand resources asks for them a hundred thousand times
+
     def __str__(self) -> str:
-        return f"{self.kind}.{self.name}/{self.part}" if self.part else f"{self.kind}.{self.name}"
+        return self.__dict__["_said"]  # type: ignore[no-any-return]
+
+    def __hash__(self) -> int:
+        return self.__dict__["_hash"]  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[type["Address"], tuple[str, str, str]]:
+        return Address, (self.kind, self.name, self.part)  # a hash is of one process
 
     @property
     def whole(self) -> "Address":

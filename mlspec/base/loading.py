@@ -1,6 +1,7 @@
 """Loading modules without looking for garbage among what they make: classes and functions stay until the end."""
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,23 @@ def own_process() -> None:
     global _own  # noqa: PLW0603 - there is one collector in a process
     _own = True
     gc.set_threshold(_MANY, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def without_plugins() -> Iterator[None]:
+    """Inside, pydantic makes the classes of the language without looking for plugins that watch the program: there are none for them.
+
+    It looks through every installed package, and takes no other word for it than an environment variable.
+    """
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    if not _own or name in os.environ:
+        yield
+        return
+    os.environ[name] = "__all__"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 @contextmanager

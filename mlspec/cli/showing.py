@@ -31,7 +31,7 @@ def show_plan(plan: Mapping[str, Any], artifacts: Mapping[str, str], args: argpa
     files = artifacts if args.explain else {}
     match args.format:
         case "json":
-            screen.data(as_json({**plan, "artifacts": files} if args.explain else plan))
+            screen.data(as_json({**plan, "artifacts": dict(files)} if args.explain else plan))
         case "markdown":
             screen.data(as_markdown(plan, files))
         case "html":

@@ -28,9 +28,13 @@ def compile_again(request: Request) -> Compiled:
             _sign(request, facts, watch)
             return found
     with loading():
-        from mlspec.compile.partly import compile_partly  # noqa: PLC0415 - start-up time: it brings the whole compiler
+        from mlspec.compile.details import Lost  # noqa: PLC0415 - start-up time: it brings the whole compiler
+        from mlspec.compile.partly import compile_partly  # noqa: PLC0415
 
-    made = compile_partly(request, facts, request.details(facts) if facts else None, changed, files)
+    try:
+        made = compile_partly(request, facts, request.details(facts) if facts else None, changed, files)
+    except Lost:
+        made = compile_partly(request, None, None, Changed(), Files(request.root, Watch(request.root, {})))
     return made or request.whole()
 
 

@@ -16,12 +16,14 @@ from typing import Any
 from mlspec import __version__
 from mlspec.base.digest import digest, digest_bytes
 
-FORMAT = 4
+FORMAT = 5
 _KEPT = 32
 """Texts by name that are kept: of several environments, with several values of variables."""
 _DIGITS = 32
 _SPARE = 3
 """Values that nobody may need any more, for each that somebody does."""
+_AT_ONCE = 500
+"""Values that are asked for in one question."""
 _PATIENCE = 0.2
 """Seconds to wait for another process that writes."""
 
@@ -64,18 +66,30 @@ class Cache:
         """A text by its digest, if it is there and whole."""
         return self._one("SELECT value FROM bodies WHERE id = ?", id_)
 
+    def bodies(self, ids: Iterable[str]) -> dict[str, str]:
+        """Texts by their digests, of those that are there and whole."""
+        wanted, found = list(dict.fromkeys(ids)), {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            for id_, value in self._rows(f"SELECT id, value FROM bodies WHERE id IN ({marks})", some):  # noqa: S608 - question marks
+                text = _text(value)
+                if text is not None:
+                    found[id_] = text
+        return found
+
     def _one(self, query: str, name: str) -> str | None:
+        rows = self._rows(query, [name])
+        return _text(rows[0][0]) if rows else None
+
+    def _rows(self, query: str, values: list[str]) -> list[tuple[Any, ...]]:
         if not self.path.exists() or self._file is None:
-            return None
+            return []
         try:
             with self._lock:
-                row = self._file.execute(query, [name]).fetchone()
+                return list(self._file.execute(query, values))
         except Exception:  # noqa: BLE001 - a damaged file is no file
-            return None
-        if row is None or not isinstance(row[0], bytes):
-            return None
-        said, text = row[0][:_DIGITS], row[0][_DIGITS:]
-        return text.decode() if digest_bytes((text,)).encode() == said else None
+            return []
 
     def keep(self, facts: Mapping[str, str], bodies: Mapping[str, str], needed: set[str] | None) -> None:
         """Keep texts by name, and others by digest; `needed` are all digests that they speak of, None is those of before."""
@@ -114,6 +128,14 @@ class Cache:
         file = self.__dict__.pop("_file", None)
         if file is not None:
             file.close()
+
+
+def _text(value: object) -> str | None:
+    """What was kept; None for what is not whole."""
+    if not isinstance(value, bytes):
+        return None
+    said, text = value[:_DIGITS], value[_DIGITS:]
+    return text.decode() if digest_bytes((text,)).encode() == said else None
 
 
 def _whole(text: str) -> bytes:

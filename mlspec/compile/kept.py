@@ -11,7 +11,7 @@ from mlspec.base.diag import Diagnostic
 from mlspec.base.digest import digest_bytes
 from mlspec.base.value import dataclass, field
 from mlspec.compile.cache import Cache
-from mlspec.compile.facts import BODY, WORDS, Facts
+from mlspec.compile.facts import BODY, WORDS, Facts, SpecFacts
 from mlspec.compile.gathered import Gathered
 from mlspec.compile.project import Compiled
 from mlspec.compile.request import Request
@@ -174,9 +174,37 @@ def _graph(bounds: Bounds, details: "Details | None") -> "Graph":
     from mlspec.base.diag import Report  # noqa: PLC0415 - for the few who ask
     from mlspec.compile.resolve import resolve  # noqa: PLC0415 - start-up time
 
-    specs = details.specs if details else {}
-    mentions = {Address.parse(a): read_mentions(s.mentions) for a, s in specs.items()}
+    mentions = {Address.parse(a): read_mentions(s.mentions) for a, s in _specs(details).items()}
     return resolve(bounds, frozenset(), Report(), {a: m for a, m in mentions.items() if a in bounds})
+
+
+def _specs(details: "Details | None") -> "Mapping[str, SpecFacts]":
+    """What is known of specs; nothing where it is not whole any more, for then they say it themselves."""
+    if details is None:
+        return {}
+    from mlspec.compile.details import Lost  # noqa: PLC0415 - start-up time
+
+    try:
+        details.specs.load()
+    except Lost:
+        return {}
+    return details.specs
+
+
+@dataclass(frozen=True)
+class Said(Mapping[Address, "Mentions"]):
+    """What specs said of others when facts were kept."""
+
+    specs: Mapping[str, SpecFacts]
+
+    def __getitem__(self, address: Address) -> "Mentions":
+        return read_mentions(self.specs[str(address)].mentions)
+
+    def __iter__(self) -> Iterator[Address]:
+        return map(Address.parse, self.specs)
+
+    def __len__(self) -> int:
+        return len(self.specs)
 
 
 def read_mentions(written: list[Any]) -> "Mentions":

@@ -1,6 +1,6 @@
 """Compiles what has changed of a project, takes over the rest, and keeps facts of both for the next run."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -9,17 +9,18 @@ from mlspec.base.dag import upstream
 from mlspec.base.diag import Diagnostic, Problems, Report
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field, replace
+from mlspec.compile.cache import made_by
 from mlspec.compile.details import Details, DocHead, SpecHead
 from mlspec.compile.facts import BODY, WORDS, Doc, Facts, SpecFacts
 from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of, beside_of
-from mlspec.compile.kept import Bounds, Texts, deferred, ids_of, read_mentions, warnings_of, write_mentions
+from mlspec.compile.kept import Bounds, Said, Texts, deferred, ids_of, warnings_of, write_mentions
 from mlspec.compile.lower import Kept, Lowering, lower
 from mlspec.compile.named import misnamed
 from mlspec.compile.project import Compiled
 from mlspec.compile.renames import MOVED
 from mlspec.compile.request import Request
-from mlspec.compile.resolve import Graph, Mentions, mentions_of, resolve, tables_among
+from mlspec.compile.resolve import Graph, mentions_of, resolve, tables_among
 from mlspec.compile.survey import Changed, Env, moved
 from mlspec.compile.written import Gathering, Run, Written, written
 from mlspec.documents.document import Document, Path
@@ -30,6 +31,7 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.pack import unpack
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
+from mlspec.ir.sql.analyse import remember
 from mlspec.language.bind import Bound
 
 
@@ -41,6 +43,8 @@ def compile_partly(
     request: Request, facts: Facts | None, details: Details | None, changed: Changed, files: Files
 ) -> Compiled | None:
     """The project compiled, and kept; None where something is wrong with it."""
+    words = f"{made_by()} words"
+    remember(lambda: request.cache.fact(words), lambda text: request.cache.note(words, text))
     try:
         return _Partly(request, facts if details else None, details, changed, files).compiled()
     except (_Given, Problems):
@@ -78,22 +82,6 @@ def _context(head: Head, held: str) -> str:
     return digest(head.name, dict(head.values.vars), head.overrides, head.defaults, laid, protect)
 
 
-@dataclass(frozen=True)
-class _Said(Mapping[Address, Mentions]):
-    """What specs said of others when facts were kept."""
-
-    specs: Mapping[str, SpecFacts]
-
-    def __getitem__(self, address: Address) -> Mentions:
-        return read_mentions(self.specs[str(address)].mentions)
-
-    def __iter__(self) -> Iterator[Address]:
-        return map(Address.parse, self.specs)
-
-    def __len__(self) -> int:
-        return len(self.specs)
-
-
 @dataclass
 class _Partly(Kept):
     request: Request
@@ -129,7 +117,7 @@ class _Partly(Kept):
     @property
     def heads(self) -> Mapping[str, SpecHead]:
         """What is known of specs by an earlier run, in short."""
-        return self.details.spec_heads if self.details else {}
+        return self.details.heads.specs if self.details else {}
 
     @property
     def specs(self) -> Mapping[str, SpecFacts]:
@@ -160,7 +148,7 @@ class _Partly(Kept):
     def _graph(self, bound: Mapping[Address, Bound]) -> Graph:
         """What every name means: what it meant, if the same specs say the same of each other. Then no edge tells where it stands."""
         heads, fresh = self.heads, self.gathering.fresh
-        said = _Said(self.specs)
+        said = Said(self.specs)
         files = self.gathering.files
         if heads.keys() != {str(a) for a in files} or any(
             write_mentions(mentions_of(bound[a].spec)) != self.specs[str(a)].mentions for a in files if a not in fresh
@@ -175,7 +163,9 @@ class _Partly(Kept):
         return Graph(bound, order, edges, tables, mentions=said)
 
     def _resolved(self, bound: Mapping[Address, Bound]) -> Graph:
-        said = _Said(self.specs)
+        if self.details is not None:
+            self.details.specs.load()
+        said = Said(self.specs)
         return resolve(bound, frozenset(), self.report, {a: said[a] for a in self.gathering.fresh})
 
     def _needs(self, address: str) -> list[str]:
@@ -193,7 +183,7 @@ class _Partly(Kept):
         ignored = ignored_by(head.document.data)
         names = yaml_files(self.request.root, ignored)
         for name in (PROJECT_FILE, *names):
-            doc = self.details.doc_heads.get(name) if same and self.details else None
+            doc = self.details.heads.docs.get(name) if same and self.details else None
             if doc is not None and self._as_it_was(name, doc):
                 self._take(name, doc)
             else:
@@ -379,11 +369,17 @@ class _Partly(Kept):
         if watch is None or watch.torn or foreign:
             return {}
         run = Run(
-            self.facts, self.details, self.gathering, self.lowering, self.request.env, watch, self.data, self._needs
+            self.facts,
+            self.details.heads if self.details else None,
+            self.gathering,
+            self.lowering,
+            self.request.env,
+            watch,
+            self.data,
+            self._needs,
         )
-        facts, details, bodies = written(run, blank, self.written(self.lowering), self.report)
+        facts, heads, bodies = written(run, blank, self.written(self.lowering), self.report)
         self.texts.made.update(bodies)
         needed = {id_ for row in facts.resources for id_ in (row[BODY], row[WORDS])}
-        needed |= {head.relation for head in details.spec_heads.values()}
-        self.request.keep(facts, details, bodies, needed)
+        self.request.keep(facts, heads, bodies, needed | heads.needed())
         return ids_of(facts)

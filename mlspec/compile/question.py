@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
 from mlspec.compile.project import Compiled
@@ -15,6 +13,7 @@ from mlspec.ir.relation import AsOf, Keep, Relation
 from mlspec.ir.sql.analyse import analyse, expression
 from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, data_type, table
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
 

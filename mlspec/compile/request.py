@@ -16,7 +16,7 @@ from mlspec.compile.project import Compiled
 from mlspec.ir.outside import Scan, Seen
 
 if TYPE_CHECKING:  # start-up time: it brings pydantic and sqlglot
-    from mlspec.compile.details import Details
+    from mlspec.compile.details import Details, Heads
     from mlspec.language.spec import Spec
 
 T = TypeVar("T")
@@ -46,16 +46,16 @@ class Request:
 
     def details(self, facts: Facts) -> "Details | None":
         """What the run that knew these facts knew of every document and spec; None where another has kept its own since."""
-        from mlspec.compile.details import Details  # noqa: PLC0415 - start-up time: most runs do without
+        from mlspec.compile.details import Details, Heads  # noqa: PLC0415 - start-up time: most runs do without
 
-        found = _read(Details.decode, self.cache.fact(f"{self.key} details"))
-        return found if found is not None and found.run == facts.run else None
+        found = _read(Heads.decode, self.cache.fact(f"{self.key} heads"))
+        return Details(found, self.cache.bodies) if found is not None and found.run == facts.run else None
 
-    def keep(self, facts: Facts, details: "Details | None", bodies: Mapping[str, str], needed: set[str] | None) -> None:
+    def keep(self, facts: Facts, heads: "Heads | None", bodies: Mapping[str, str], needed: set[str] | None) -> None:
         """Keep facts for the next run; `needed` are the ids of all bodies that they speak of, None is those of before."""
         texts = {f"{self.key} facts": facts.encode()}
-        if details is not None:
-            texts[f"{self.key} details"] = details.encode()
+        if heads is not None:
+            texts[f"{self.key} heads"] = heads.encode()
         self.cache.keep(texts, bodies, needed)
 
 

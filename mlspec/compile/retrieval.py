@@ -1,10 +1,10 @@
 """Features for many rows at once: which are asked for, what the rows that ask must have, and the join that answers."""
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names, problem
@@ -16,6 +16,7 @@ from mlspec.ir.spine import NUMBER, SPINE
 from mlspec.ir.sql.analyse import expression
 from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT, column, table
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.parse import parse
 
@@ -41,7 +42,7 @@ class Wanted:
     at: str = ""
 
     @property
-    def way(self) -> "Way":
+    def way(self) -> Way:
         """Features of one way are found by one look-up."""
         return self.view, self.renamed, self.at
 

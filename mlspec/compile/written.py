@@ -9,7 +9,7 @@ from mlspec.base.diag import Report
 from mlspec.base.digest import digest_bytes
 from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.cache import made_by
-from mlspec.compile.details import Details, SpecHead, renewed
+from mlspec.compile.details import Heads, SpecHead, renewed
 from mlspec.compile.facts import BODY, PARENTS, Doc, Facts, Rows, SpecFacts
 from mlspec.compile.kept import write_mentions
 from mlspec.compile.lower import Lowering, Trail
@@ -81,7 +81,7 @@ class Run:
     """A compile that is to be written down; `data` is the digest of the document of a spec, `needs` what it needs."""
 
     facts: Facts | None
-    details: Details | None
+    heads: Heads | None
     gathering: Gathering
     lowering: Lowering
     env: Mapping[str, str]
@@ -90,31 +90,31 @@ class Run:
     needs: Callable[[str], list[str]]
 
 
-def written(run: Run, blank: Facts, ids: Written, report: Report) -> tuple[Facts, Details, dict[str, str]]:
-    """Facts and details of a compile, and the texts of bodies and words that nobody has yet."""
+def written(run: Run, blank: Facts, ids: Written, report: Report) -> tuple[Facts, Heads, dict[str, str]]:
+    """Facts and heads of a compile, and the texts that they speak of and nobody has yet."""
     lowering, gathering = run.lowering, run.gathering
     blank.run = os.urandom(16).hex()
     specs = {str(a): None if a in lowering.reused else _spec(run, a, ids) for a in lowering.graph.order}
-    details = renewed(blank.run, run.details, gathering.docs.items(), specs.items(), run.needs)
-    _files(run, blank, details, specs)
+    heads, texts = renewed(blank.run, run.heads, gathering.docs.items(), specs.items(), run.needs)
+    _files(run, blank, heads, specs)
     blank.bound = [[str(a), file] for a, file in gathering.files.items()]
     blank.resources = [_row(r, lowering, ids) for r in lowering.resources.values()]
     blank.made = made_by()[:8]
     blank.costs = {a.kind: dict(r.costs) for a, r in lowering.resources.items()}
     blank.looks = _looks(run)
     blank.warnings = [encode(d) for d in report.warnings]
-    return blank, details, ids.texts
+    return blank, heads, ids.texts | texts
 
 
-def _files(run: Run, blank: Facts, details: Details, specs: Mapping[str, SpecFacts | None]) -> None:
+def _files(run: Run, blank: Facts, heads: Heads, specs: Mapping[str, SpecFacts | None]) -> None:
     answers = replace(run.facts.asked) if run.facts else Asked()
     for one in (*run.gathering.docs.values(), *specs.values()):
         if one is not None:  # what was asked before, and by others, has the answer that it had
             answers.paths |= one.asked.paths
             answers.globs |= one.asked.globs
             answers.folders |= one.asked.folders
-    blank.asked = details.asked(answers)
-    blank.env = {n: told(run.env, n) for head in details.doc_heads.values() for n in head.env}
+    blank.asked = heads.asked(answers)
+    blank.env = {n: told(run.env, n) for head in heads.docs.values() for n in head.env}
     names = dict.fromkeys((PROJECT_FILE, *blank.yaml, *blank.asked.held))
     for name in names:
         run.watch.now(name)

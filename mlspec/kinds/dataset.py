@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
-from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, Severity
 from mlspec.base.digest import digest
@@ -14,6 +13,7 @@ from mlspec.ir.relation import AsOf, Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 from mlspec.kinds._datasets.forward import Forward, forward
 from mlspec.kinds._datasets.history import history_check
 from mlspec.kinds._datasets.joins import Joins
@@ -82,7 +82,7 @@ class Dataset(Spec):
         if problems := [d for d in leaks if d.severity is Severity.ERROR]:
             raise Problems(problems)
 
-    def _columns(self, asked_rows: Asked, ahead: list[Forward], chosen: tuple[Chosen, ...], joins: Joins, extra: Mapping[str, exp.Expr]
+    def _columns(self, asked_rows: Asked, ahead: list[Forward], chosen: tuple[Chosen, ...], joins: Joins, extra: "Mapping[str, exp.Expr]"
                  ) -> tuple[tuple[Column, ...], str]:  # fmt: skip
         about = (self.time_range and self.time_range.model_dump(), self.sample and self.sample.model_dump())
         rows = digest("dataset", asked_rows.rows_digest, about, [asked_rows.by_name[asked_rows.time].digest])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
-from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
@@ -14,7 +13,8 @@ from mlspec.ir.relation import Column, Keep, Relation, Timing
 from mlspec.ir.resource import Body
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, interval
-from mlspec.ir.sql.parse import parse
+from mlspec.ir.sql.formulate import parsed_query
+from mlspec.ir.sql.glot import exp
 from mlspec.kinds._sources import intervals
 from mlspec.kinds._sources.places import DatabaseSpec, SourceFiles
 from mlspec.kinds._sources.scanning import Scanning
@@ -138,10 +138,12 @@ class Source(Spec):
         if extra is None:
             return replace(base, timing=timing)
         made, node = extra
-        query = exp.select(exp.Star(), exp.alias_(node, name, quoted=True)).from_(parse(base.query).subquery("rows"))
+        query = exp.select(exp.Star(), exp.alias_(node, name, quoted=True)).from_(
+            parsed_query(base.query).subquery("rows")
+        )
         return replace(base, query=query.sql(DIALECT), columns=(*base.columns, made), timing=timing)
 
-    def _available(self, scope: Scope, base: Relation) -> tuple[str, tuple[Column, exp.Expr] | None] | None:
+    def _available(self, scope: Scope, base: Relation) -> "tuple[str, tuple[Column, exp.Expr] | None] | None":
         """The column of the available time; made from an expression, or from the end of a day, if it must be."""
         columns = {c.name: c for c in base.columns}
         if self.available_time is None:

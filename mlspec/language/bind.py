@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from mlspec.base.diag import Diagnostic, Report, Span, did_you_mean, known_names
+from mlspec.base.loading import without_plugins
 from mlspec.base.registry import Registry, UnknownName
 from mlspec.base.value import dataclass
 from mlspec.documents.document import Document, Path
@@ -32,6 +33,9 @@ def bind(document: Document, kinds: Registry[Spec], bindings: Bindings, report: 
         report.add(*traps)
         return None
     data = {k: v for k, v in document.data.items() if k != "kind"}
+    if not kind.__pydantic_complete__:
+        with without_plugins():
+            kind.model_rebuild()
     try:
         spec = kind.model_validate(data, context=bindings)
     except ValidationError as error:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
-from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, known_names
@@ -12,6 +11,7 @@ from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Column, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, interval, table
 from mlspec.ir.sql.formulate import parsed_query
+from mlspec.ir.sql.glot import exp
 from mlspec.language.checked import Read, of_columns, of_expression, of_query, of_rows, of_target
 from mlspec.language.scope import Scope
 from mlspec.language.spec import OnChange, Part
@@ -234,7 +234,7 @@ def _personal(scope: Scope, one: Column, address: str, relation: Relation) -> bo
 
 def _query(
     scope: Scope, quality: Quality, address: str, relation: Relation, index: int
-) -> tuple[exp.Select, exp.Query | None]:
+) -> "tuple[exp.Select, exp.Query | None]":
     rows = table(address)
     if quality.sql is not None:
         return _custom(rows, scope.analyse(quality.sql, "checks", index, "sql", this=(address, relation)).query)
@@ -252,7 +252,7 @@ def _query(
     return counted, exp.select("*").from_(rows.copy()).where(fails.copy())
 
 
-def _unique(rows: exp.Table, names: tuple[str, ...]) -> tuple[exp.Select, exp.Select]:
+def _unique(rows: "exp.Table", names: tuple[str, ...]) -> "tuple[exp.Select, exp.Select]":
     keys = [column(n) for n in names]
     known = exp.and_(*[column(n).is_(exp.null()).not_() for n in names])
     groups = (
@@ -268,7 +268,7 @@ def _unique(rows: exp.Table, names: tuple[str, ...]) -> tuple[exp.Select, exp.Se
     return exp.select(doubled, total).from_(groups.subquery("groups")), sample
 
 
-def _custom(rows: exp.Table, failing: str) -> tuple[exp.Select, exp.Query]:
+def _custom(rows: "exp.Table", failing: str) -> "tuple[exp.Select, exp.Query]":
     tree = parsed_query(failing)
     all_rows = exp.select(exp.alias_(exp.Count(this=exp.Star()), "n", quoted=True)).from_(rows).subquery("whole")
     failed = (
@@ -281,7 +281,7 @@ def _custom(rows: exp.Table, failing: str) -> tuple[exp.Select, exp.Query]:
     ), tree.copy()
 
 
-def _row_count(rows: exp.Table, wanted: RowCount) -> exp.Select:
+def _row_count(rows: "exp.Table", wanted: RowCount) -> "exp.Select":
     bounds = [exp.LT(this=column("n"), expression=exp.Literal.number(wanted.min))] if wanted.min is not None else []
     if wanted.max is not None:
         bounds.append(exp.GT(this=column("n"), expression=exp.Literal.number(wanted.max)))  # type: ignore[arg-type]
@@ -294,7 +294,7 @@ def _row_count(rows: exp.Table, wanted: RowCount) -> exp.Select:
     )
 
 
-def _freshness(rows: exp.Table, name: str, wanted: Freshness) -> exp.Select:
+def _freshness(rows: "exp.Table", name: str, wanted: Freshness) -> "exp.Select":
     now = exp.cast(exp.Literal.string(wanted.as_of), "TIMESTAMPTZ") if wanted.as_of else exp.CurrentTimestamp()
     newest = exp.cast(exp.Max(this=column(name)), "TIMESTAMPTZ")
     old = exp.LT(this=newest, expression=exp.Sub(this=now, expression=interval(wanted.max_age.microseconds)))
@@ -303,7 +303,7 @@ def _freshness(rows: exp.Table, name: str, wanted: Freshness) -> exp.Select:
     return exp.select(empty, exp.Literal.number(1)).from_(rows)
 
 
-def _fails(scope: Scope, quality: Quality, relation: Relation, index: int) -> exp.Expr:
+def _fails(scope: Scope, quality: Quality, relation: Relation, index: int) -> "exp.Expr":
     if quality.not_null is not None:
         return exp.or_(*[column(n).is_(exp.null()) for n in quality.not_null])
     if quality.accepted_values is not None:
@@ -322,7 +322,7 @@ def _fails(scope: Scope, quality: Quality, relation: Relation, index: int) -> ex
     return exp.not_(exp.paren(tree))
 
 
-def _missing(scope: Scope, rows: exp.Table, wanted: Relationship) -> tuple[exp.Select, exp.Select]:
+def _missing(scope: Scope, rows: "exp.Table", wanted: Relationship) -> "tuple[exp.Select, exp.Select]":
     """Joined, not `NOT IN`: that no engine refuses, and a hash table answers it."""
     target, _, name = wanted.to.partition(".")
     found = scope.lookup(target)
@@ -332,7 +332,7 @@ def _missing(scope: Scope, rows: exp.Table, wanted: Relationship) -> tuple[exp.S
     fails = exp.and_(own.is_(exp.null()).not_(), column("key", "known").is_(exp.null()))
     checked = exp.alias_(rows, "checked", table=True, quoted=True)
 
-    def joined(*selected: exp.Expr) -> exp.Select:
+    def joined(*selected: "exp.Expr") -> "exp.Select":
         same = exp.EQ(this=own.copy(), expression=column("key", "known"))
         return exp.select(*selected).from_(checked.copy()).join(known.subquery("known"), on=same, join_type="left")
 

@@ -1,12 +1,13 @@
 """Features computed from a request: the very expressions of training, evaluated by DuckDB in the server's own memory."""
 
+from __future__ import annotations
+
 import json
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 import duckdb
-from sqlglot import exp, parse_one
 
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.fitting import from_text, unfit
@@ -14,6 +15,7 @@ from mlspec.backends.plain import plain
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.service import Computed
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
+from mlspec.ir.sql.glot import exp, sqlglot
 from mlspec.serving.bundle import Fields
 from mlspec.serving.tensors import BadRequest, Column
 
@@ -51,7 +53,7 @@ class Requested:
         rows = exp.select(*typed).from_(self._texts().subquery("texts"))
         wanted = [
             exp.alias_(
-                exp.cast(parse_one(one.expression, dialect=DIALECT), data_type(ColumnType.parse(one.type))),
+                exp.cast(sqlglot.parse_one(one.expression, dialect=DIALECT), data_type(ColumnType.parse(one.type))),
                 one.name,
                 quoted=True,
             )
@@ -63,7 +65,7 @@ class Requested:
         given = [
             f"unnest(CAST(${i} AS VARCHAR[])) AS {column(n).sql(DIALECT)}" for i, (n, _) in enumerate(self.inputs, 1)
         ]
-        tree = parse_one(f"SELECT {', '.join(given)}", dialect=DIALECT)
+        tree = sqlglot.parse_one(f"SELECT {', '.join(given)}", dialect=DIALECT)
         assert isinstance(tree, exp.Select)  # noqa: S101 - as written
         return tree
 

@@ -132,19 +132,35 @@ class _Wrong(Exception):
 
 
 def _values(expected: "_Fields", raw: Any, where: str) -> dict[str, Any]:
-    readers, required = expected
+    readers, _, sound = expected
     raw = _mapping(raw, where)
+    shape = (*raw, *map(type, raw.values()))
+    deep = sound.get(shape)
+    if deep is None:
+        deep = sound[shape] = _deep(expected, raw, where)
+    found = dict(raw)
+    name = ""
+    try:
+        for name in deep:
+            found[name] = readers[name](raw[name])
+    except _Wrong as wrong:
+        raise _damaged(f"{wrong.inside}`{name}` of {where}{wrong.why}") from None
+    return found
+
+
+def _deep(expected: "_Fields", raw: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The fields of which the type alone does not tell that they are as they should be, once all others are."""
+    readers, required, _ = expected
     if not raw.keys() <= readers.keys():
         raise _damaged(f"{where} has `{min(raw.keys() - readers.keys())}`, which format {FORMAT} does not know")
     if not raw.keys() >= required:
         raise _damaged(f"{where} has no `{min(required - raw.keys())}`")
-    found = {}
     for name, value in raw.items():
         try:
-            found[name] = readers[name](value)
+            readers[name](value)
         except _Wrong as wrong:
             raise _damaged(f"{wrong.inside}`{name}` of {where}{wrong.why}") from None
-    return found
+    return tuple(name for name in raw if readers[name] not in _BY_TYPE)
 
 
 def _text(value: Any) -> str:
@@ -205,7 +221,10 @@ def _addresses(value: Any) -> tuple[Address, ...]:
 
 
 _Reader = Callable[[Any], Any]
-_Fields = tuple[Mapping[str, _Reader], frozenset[str]]
+_Fields = tuple[Mapping[str, _Reader], frozenset[str], dict[tuple[Any, ...], tuple[str, ...]]]
+"""How each field is read, which must be there; and of names and types that were seen in a row, which fields are to be looked into."""
+_BY_TYPE = frozenset({_text, _flag, _object})
+"""Readers that look at the type of a value alone, and hand it on."""
 
 _READERS: Mapping[Any, _Reader] = {
     str: _text,
@@ -221,7 +240,7 @@ def _fields(cls: type[Record | State], elsewhere: str) -> _Fields:
     hints = get_type_hints(cls)
     listed = [f for f in fields(cls) if f.name != elsewhere]
     required = frozenset(f.name for f in listed if f.default is MISSING and f.default_factory is MISSING)
-    return {f.name: _READERS[hints[f.name]] for f in listed}, required
+    return {f.name: _READERS[hints[f.name]] for f in listed}, required, {}
 
 
 _STATE = _fields(State, "records")

@@ -174,3 +174,28 @@ def test_bodies_that_are_gone_are_made_again(project):
         resources = list(session.compiled.desired)
         (project / ".mlspec" / "cache" / "facts.db").unlink()
         assert [r.body for r in resources] == made
+
+
+def test_what_is_lost_of_an_earlier_run_is_made_again(tmp_path, monkeypatch):
+    """Bodies may go while facts stay: another environment, of an older run, took them for stale."""
+    layered_project.write(tmp_path)
+    layered_project.write_data(tmp_path)
+    with Session(tmp_path) as session:
+        assert session.compiled
+    path = tmp_path / "feature_view.habits.doc.yaml"
+    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    with Session(tmp_path, cache=False) as session:
+        true = {r.address: (r.digest, r.body) for r in session.compiled.desired}
+    cache = Cache(tmp_path / ".mlspec" / "cache" / "facts.db")
+    cache.keep({}, {}, set())
+    cache._file.execute("DELETE FROM bodies")
+    cache.close()
+    with Session(tmp_path) as session:
+        assert {r.address: (r.digest, r.body) for r in session.compiled.desired} == true
+    whole = []
+    monkeypatch.setattr("mlspec.session.compile_project", lambda *a, **k: whole.append(a))
+    path.write_text(path.read_text().replace("net > 11", "net > 10"))
+    with Session(tmp_path) as session:  # it was kept whole again
+        assert session.compiled.desired.resources
+        assert session.compiled.graph.order
+    assert not whole

@@ -10,8 +10,9 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Relation, Timing
 from mlspec.ir.sql._plain.grammar import plain
 from mlspec.ir.sql._plain.understand import understand
-from mlspec.ir.sql.analyse import analyse, analyse_any, tables_of_any
+from mlspec.ir.sql.analyse import analyse
 from mlspec.ir.sql.problem import SqlProblem
+from mlspec.ir.sql.whole import analyse_any, tables_of_any
 
 
 def both(query: str, tables: Tables) -> tuple[tuple, tuple] | None:

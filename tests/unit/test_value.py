@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from mlspec.base import value
+from mlspec.base.address import Address
 
 FLAGS = [
     {"frozen": True},
@@ -179,3 +180,12 @@ def test_a_project_is_read_without_the_standard_one():
     asked = "import sys; import mlspec.session, mlspec.cli.plan; print([m for m in ('dataclasses', 'inspect') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
+
+
+def test_an_address_is_found_again_in_another_process():
+    """Its hash is of this process: what is sent to another is made anew there."""
+    address = Address("source", "orders", "raw")
+    code = "import pickle, sys; from mlspec.base.address import Address; a = pickle.load(sys.stdin.buffer); print({a: str(a)}[Address('source', 'orders', 'raw')])"
+    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(address), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == str(address) == "source.orders/raw"
+    assert copy.deepcopy(address) == address

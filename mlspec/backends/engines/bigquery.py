@@ -4,14 +4,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given
 from mlspec.backends.engines._connector.warehouse import Connector
 from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import BIGQUERY
 
 _KINDS = {
@@ -56,7 +55,7 @@ class BigQuery(Connector):
         client = library.Client(**parameters, default_query_job_config=job)
         return _Line(BIGQUERY, library.dbapi.connect(client), _kind)
 
-    def summed(self, table: exp.Table, columns: tuple[str, ...]) -> str:
+    def summed(self, table: "exp.Table", columns: tuple[str, ...]) -> str:
         row = "CAST(FARM_FINGERPRINT(TO_JSON_STRING(r)) AS NUMERIC)"
         return f"SELECT COUNT(*), SUM({row}) FROM {self.text(table)} AS r"  # noqa: S608 - quoted by the writer
 

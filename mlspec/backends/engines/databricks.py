@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
@@ -12,6 +10,7 @@ from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import DATABRICKS
 
 _PINNED = {"TIMEZONE": "UTC", "ANSI_MODE": "true"}
@@ -47,7 +46,7 @@ class Databricks(Connector):
         raw = library.connect(**parameters, session_configuration=_PINNED, user_agent_entry="mlspec")
         return DatabricksLine(DATABRICKS, raw, kind)
 
-    def summed(self, table: exp.Table, columns: tuple[str, ...]) -> str:
+    def summed(self, table: "exp.Table", columns: tuple[str, ...]) -> str:
         parts = ", ".join(f"{self.quoted(c)}, {self.quoted(c)} IS NULL" for c in columns)
         row = f"CAST(XXHASH64({parts}) AS DECIMAL(38, 0))"
         return f"SELECT COUNT(*), SUM({row}) FROM {self.text(table)}"  # noqa: S608 - quoted by the writer

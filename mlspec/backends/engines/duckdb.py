@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._duckdb.functions import not_there
 from mlspec.backends.engines._duckdb.line import DuckLine
 from mlspec.backends.engines._duckdb.turn import Turn
@@ -25,6 +23,7 @@ from mlspec.ir.check import Check
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import DUCKDB
 
 
@@ -144,10 +143,10 @@ class DuckDB(Warehouse):
 
     # -- how it differs ------------------------------------------------------------------------------------------------
 
-    def shown(self, scan: Scan) -> exp.Query | None:
+    def shown(self, scan: Scan) -> "exp.Query | None":
         return reader.query(scan)
 
-    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> exp.Query:
+    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> "exp.Query":
         assert isinstance(line, DuckLine)  # noqa: S101 - its own
         return reader.checked(line.raw, address, scan, self.place)
 
@@ -156,7 +155,7 @@ class DuckDB(Warehouse):
         line.begin_again()
         explain(line.raw, address, relation, self.place, str(error))
 
-    def fingerprint(self, line: Line, table: exp.Table) -> str:
+    def fingerprint(self, line: Line, table: "exp.Table") -> str:
         assert isinstance(line, DuckLine)  # noqa: S101 - its own
         rows = exp.select(exp.Star()).from_(table).sql(DIALECT)
         try:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._postgres import types
 from mlspec.backends.engines._postgres.connect import connect
 from mlspec.backends.engines._postgres.line import PostgresLine
@@ -21,6 +19,7 @@ from mlspec.base.value import dataclass, field
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, to_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import POSTGRES
 
 _COPIED = "FORMAT csv, HEADER false, FORCE_QUOTE *"
@@ -74,7 +73,7 @@ class Postgres(Warehouse):
 
     # -- rows from outside ---------------------------------------------------------------------------------------------
 
-    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> exp.Query:
+    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> "exp.Query":
         assert isinstance(line, PostgresLine)  # noqa: S101 - its own
         if scan.inside:
             found = self._columns(line, exp.to_table(scan.table, dialect=DIALECT))
@@ -87,7 +86,7 @@ class Postgres(Warehouse):
             line.copy_in(raw.sql("postgres"), path)
         return exp.select(*[column(n) for n, _ in scan.declared]).from_(raw)
 
-    def _columns(self, line: PostgresLine, table: exp.Table) -> dict[str, str]:
+    def _columns(self, line: PostgresLine, table: "exp.Table") -> dict[str, str]:
         """The columns of a table, with their types in DuckDB's words; nothing where it is not there."""
         name = ".".join(exp.to_identifier(p.name, quoted=True).sql("postgres") for p in table.parts)
         query = (
@@ -98,7 +97,7 @@ class Postgres(Warehouse):
         kinds = {n: types.logical(oid, *types.sizes(mod)) for n, oid, mod in found}
         return {n: to_sql(k) if k else "UNION(unknown INTEGER)" for n, k in kinds.items()}
 
-    def fingerprint(self, line: Line, table: exp.Table) -> str:
+    def fingerprint(self, line: Line, table: "exp.Table") -> str:
         assert isinstance(line, PostgresLine)  # noqa: S101 - its own
         columns = self._columns(line, table)
         if not columns:
@@ -113,7 +112,7 @@ class Postgres(Warehouse):
 
     # -- how it differs ------------------------------------------------------------------------------------------------
 
-    def settle(self, line: Line, relation: Relation, made: exp.Table) -> None:
+    def settle(self, line: Line, relation: Relation, made: "exp.Table") -> None:
         """An index for the look-up of the last row before a moment, and statistics."""
         if relation.keep is Keep.VIEW:
             return

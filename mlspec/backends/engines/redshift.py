@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
@@ -13,6 +11,7 @@ from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import REDSHIFT
 
 _PINNED = ("SET timezone TO 'UTC'", "SET enable_case_sensitive_identifier TO true")
@@ -57,7 +56,7 @@ class Redshift(Connector):
             line.execute(statement)
         return line
 
-    def summed(self, table: exp.Table, columns: tuple[str, ...]) -> str:
+    def summed(self, table: "exp.Table", columns: tuple[str, ...]) -> str:
         made = "CAST(0 AS BIGINT)"
         for name in (self.quoted(c) for c in columns):
             made = f"FNV_HASH({name}, FNV_HASH(CASE WHEN {name} IS NULL THEN 1 ELSE 0 END, {made}))"
@@ -76,7 +75,7 @@ class RedshiftLine(ConnectorLine):
         found = self.fetch(f"{kinds} JOIN {schemas} WHERE n.nspname = {name} AND c.relkind IN ('r', 'v')")
         return {str(n): _VIEWS[str(k)] for n, k in found.rows}
 
-    def let_view(self, view: exp.Table, query: exp.Query) -> None:
+    def let_view(self, view: "exp.Table", query: "exp.Query") -> None:
         """Made anew, in the transaction: one with other columns cannot be replaced."""
         self.run(drop(Keep.VIEW, view))
         made = make_view(view, query)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
 from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import SNOWFLAKE
 
 _PINNED = {"TIMEZONE": "UTC", "QUOTED_IDENTIFIERS_IGNORE_CASE": False, "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ"}
@@ -57,7 +56,7 @@ class Snowflake(Connector):
         raw = library.connect(**parameters, session_parameters=_PINNED, application="mlspec", autocommit=True)
         return ConnectorLine(SNOWFLAKE, raw, _kind)
 
-    def summed(self, table: exp.Table, columns: tuple[str, ...]) -> str:
+    def summed(self, table: "exp.Table", columns: tuple[str, ...]) -> str:
         return f"SELECT COUNT(*), HASH_AGG(*) FROM {self.text(table)}"  # noqa: S608 - quoted by the writer
 
 

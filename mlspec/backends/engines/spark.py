@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._spark import scans, session
 from mlspec.backends.engines._spark.catalog import SparkCatalog
 from mlspec.backends.engines._spark.line import SparkLine
@@ -21,6 +19,7 @@ from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import SPARK
 
 _FOLDER = ".mlspec/spark-warehouse"
@@ -97,11 +96,11 @@ class Spark(Warehouse):
 
     # -- how it differs ------------------------------------------------------------------------------------------------
 
-    def _fill(self, line: Line, made: exp.Table, relation: Relation, query: exp.Select) -> None:
+    def _fill(self, line: Line, made: "exp.Table", relation: Relation, query: "exp.Select") -> None:
         assert isinstance(line, SparkLine)  # noqa: S101 - its own
         line.keep(made.name, relation, query)
 
-    def stand_for(self, line: Line, version: str, what: exp.Table, relation: Relation | None) -> None:
+    def stand_for(self, line: Line, version: str, what: "exp.Table", relation: Relation | None) -> None:
         assert isinstance(line, SparkLine)  # noqa: S101 - its own
         line.stand_for(version, what, relation)
 
@@ -116,13 +115,13 @@ class Spark(Warehouse):
             line.show(_SCAN, scans.sent(session, path) if self.settings.remote else session.read.parquet(path.as_uri()))
             return super()._made(line, address, relation, physical)
 
-    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> exp.Query:
+    def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> "exp.Query":
         assert isinstance(line, SparkLine)  # noqa: S101 - its own
         if scan.table and scan.database is None:
             return scans.of_table(line.session(), address, scan)
         return exp.select(exp.Star()).from_(exp.to_table(_SCAN))
 
-    def fingerprint(self, line: Line, table: exp.Table) -> str:
+    def fingerprint(self, line: Line, table: "exp.Table") -> str:
         assert isinstance(line, SparkLine)  # noqa: S101 - its own
         try:
             fields = line.session().table(table.sql("spark")).schema.fields

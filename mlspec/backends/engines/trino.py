@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlglot import exp
-
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector, given, secret
 from mlspec.backends.engines._connector.warehouse import Connector
 from mlspec.base.value import dataclass, field
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import TRINO
 
 
@@ -45,7 +44,7 @@ class Trino(Connector):
         raw = library.connect(**parameters, timezone="UTC", source="mlspec")
         return ConnectorLine(TRINO, raw, _kind)
 
-    def summed(self, table: exp.Table, columns: tuple[str, ...]) -> str:
+    def summed(self, table: "exp.Table", columns: tuple[str, ...]) -> str:
         row = ", ".join(self.quoted(c) for c in columns)
         return f"SELECT COUNT(*), TO_HEX(CHECKSUM(ROW({row}))) FROM {self.text(table)}"  # noqa: S608 - quoted by the writer
 

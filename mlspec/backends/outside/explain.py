@@ -5,8 +5,6 @@ import io
 import re
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.backends.outside.fitting import unfit
 from mlspec.backends.outside.heads import Group, groups, opened
 from mlspec.backends.outside.local import located
@@ -17,6 +15,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp
 
 _RAGGED = re.compile(r"Line: (\d+).*?Expected Number of Columns: (\d+) Found: (\d+).*?file = (.*?)\n", re.DOTALL)
 _LINE = re.compile(r"CSV Error on Line: (\d+)(.*?)file = (.*?)\n", re.DOTALL)

@@ -1,9 +1,10 @@
 """Values that fit a declared type, and those that would lose something: nothing is rounded, cut off or moved silently."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.columntype import INTEGERS, NUMBERS, ColumnType
 from mlspec.ir.sql.dialect import DIALECT, data_type
+from mlspec.ir.sql.glot import exp
 
 _ZONE = "[A-Za-z+-]"
 """Found behind the date and the `T` of a moment, this is its zone."""

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlglot import exp
-
 from mlspec.backends.port import BackendError
 from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 from mlspec.ir.sql.dialect import DIALECT, from_sql
+from mlspec.ir.sql.glot import exp
 
 _LINES = 200
 """A header is not longer, even if its names have line breaks."""

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,8 @@ def listed_objects(scan: Scan) -> Seen:
 def fetched(scan: Scan, place: Place) -> list[LocalFile]:
     """The objects as files, each version fetched once; one that is not the version of the plan is refused."""
     todo = list(zip(scan.files, scan.tags, strict=True))
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up time: it brings the logging of Python
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda one: _fetched(scan, place, *one), todo))
 

@@ -4,13 +4,13 @@ An engine that cannot read files itself opens a `reading` connection, asks for t
 fails, `explain` of the module beside this one turns what DuckDB says into what people can act on.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-
-from sqlglot import exp, parse_one
 
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.fitting import fits, from_text
@@ -22,6 +22,7 @@ from mlspec.base.diag import known_names
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Mismatch, Scan
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
+from mlspec.ir.sql.glot import exp, sqlglot
 
 FILE = "__file"
 """The column that holds the path of a row's file, where paths have values in them."""
@@ -160,7 +161,7 @@ def of_path(name: str) -> exp.Expr:
     """The value that a path gives to a column: `day=2024-01-01/`, percent signs decoded, NULL as Hive writes it."""
     found = text(rf".*/{re.escape(name)}=([^/]*)/")
     said = f"NULLIF(url_decode(regexp_extract(\"{FILE}\", {found}, 1)), '__HIVE_DEFAULT_PARTITION__')"
-    tree: exp.Expr = parse_one(said, dialect=DIALECT)
+    tree: exp.Expr = sqlglot.parse_one(said, dialect=DIALECT)
     return tree
 
 
@@ -169,7 +170,7 @@ def rows(group: Group, scan: Scan, *, named: bool) -> exp.Expr:
     call = _call(group, scan)
     if named:
         call = f"{call[:-1]}, filename = '{FILE}')"
-    tree = parse_one(f"SELECT * FROM {call}", dialect=DIALECT)  # noqa: S608 - every part is a literal made by the writer
+    tree = sqlglot.parse_one(f"SELECT * FROM {call}", dialect=DIALECT)  # noqa: S608 - every part is a literal made by the writer
     source: exp.Expr = (tree.args.get("from_") or tree.args["from"]).this
     return source
 

@@ -1,14 +1,15 @@
 """Arrow tables as files for whoever asked for them."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.outside.arrow import library
 from mlspec.backends.outside.confinement import confine
 from mlspec.base.diag import problem
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".arrow": "arrow", ".feather": "arrow"}
 

@@ -1,12 +1,13 @@
 """The functions of windows: what type each gives, which running sums make it exactly, and its call over joined rows."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from sqlglot import exp, parse_one
+from collections.abc import Mapping, Sequence
 
 from mlspec.ir.columntype import INTEGERS, ColumnType
 from mlspec.ir.relation import Aggregate, Windows
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
+from mlspec.ir.sql.glot import exp, sqlglot
 
 FUNCTIONS = (
     "count", "sum", "avg", "min", "max", "stddev", "variance", "median", "percentile", "count_distinct",
@@ -48,7 +49,7 @@ def additive(aggregate: Aggregate) -> bool:
 
 def parsed(text: str) -> exp.Expr:
     """The tree of a canonical expression."""
-    return parse_one(text, dialect=DIALECT)
+    return sqlglot.parse_one(text, dialect=DIALECT)
 
 
 def parts(aggregate: Aggregate) -> list[exp.Expr]:

@@ -1,15 +1,15 @@
 """Whether a query looks at rows that come later than the row it speaks about: frames that follow, `LEAD`, sums over all rows."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Callable, Iterator
 
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, place
 
-_OF_THE_WHOLE = (exp.Ntile, exp.PercentRank, exp.CumeDist)
 _HELP = "if these rows are known in advance, as a schedule is, say `known_in_advance: true`"
 
 Timed = Callable[[str], bool]
@@ -88,7 +88,7 @@ def _window(node: exp.Expr, *, happens: bool) -> str:
     by_time = _is_time(first.this if isinstance(first, exp.Ordered) else first)
     if not (by_time or happens):
         return ""
-    if isinstance(inner, _OF_THE_WHOLE):
+    if isinstance(inner, (exp.Ntile, exp.PercentRank, exp.CumeDist)):
         return "is over all rows, later ones too"
     falling = by_time and bool(first.args.get("desc"))
     if isinstance(inner, (exp.Lead, exp.Lag)):

@@ -1,11 +1,12 @@
 """What BigQuery calls what the canonical dialect says: a time without a zone is a DATETIME, an instant a TIMESTAMP."""
 
-from typing import Any
+from __future__ import annotations
 
-from sqlglot import exp
+from typing import Any
 
 from mlspec.ir.sql._clouds.tongue import AWARE, NAIVE, T, Tongue, cast, number
 from mlspec.ir.sql._clouds.words import spoken as _spoken
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import call
 
 _SCALE, _WHOLE = 9, 29

@@ -4,22 +4,22 @@ Only what changes no answer of any engine is made equal: not the order of sums (
 NULL, NaN or overflow could tell. `tests/unit/test_battery.py` has DuckDB answer both ways of writing each of them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlglot import exp
-
-from mlspec.base.digest import digest
 from mlspec.base.value import dataclass
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column
 from mlspec.ir.sql.dialect import from_sql
+from mlspec.ir.sql.glot import exp
+from mlspec.ir.sql.wording import all_of, named
 
-Leaf = Callable[[exp.Column], str]
-Inner = Callable[[exp.Query], str]
+Leaf = Callable[["exp.Column"], str]
+Inner = Callable[["exp.Query"], str]
 
-_LONGEST = 400
-"""A text that is longer is told by its digest, so that what is read twice in each of many steps stays short."""
 _SKIPPED_ARGS = frozenset({"comments", "pretty", "quoted"})
 _WHOLE = frozenset({"int32", "int64"})
 _NUMBERS = _WHOLE | {"float32", "float64", "decimal"}
@@ -27,13 +27,6 @@ _ORDERED = _WHOLE | {"decimal", "string", "date", "timestamp", "timestamptz", "b
 """Types of which any two values are less, equal or greater, on every engine; of floats NaN is none of it on some."""
 _ADDED = _NUMBERS | {"date", "timestamp", "timestamptz", "interval"}
 """Types whose sum is the same both ways; `+` of lists puts them behind each other."""
-_SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
-_OF_NUMBERS = (exp.Add, exp.Mul, exp.BitwiseAnd, exp.BitwiseOr)
-_MIRRORED: Mapping[type[exp.Expr], str] = {exp.GT: "lt", exp.GTE: "lte"}
-_OPPOSITE: Mapping[type[exp.Expr], type[exp.Expr]] = {
-    exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.NullSafeEQ: exp.NullSafeNEQ, exp.NullSafeNEQ: exp.NullSafeEQ,
-    exp.LT: exp.GTE, exp.GTE: exp.LT, exp.GT: exp.LTE, exp.LTE: exp.GT,
-}  # fmt: skip
 
 
 class Opaque(Exception):
@@ -86,19 +79,31 @@ def bounds(node: exp.Between, low: type[exp.Expr], high: type[exp.Expr]) -> list
     return [low(this=node.this.copy(), expression=below.copy()), high(this=node.this.copy(), expression=above.copy())]
 
 
-def named(key: str, pairs: Mapping[str, str]) -> str:
-    """A node by the name of its class, with its parts by theirs."""
-    return short(f"{key}({','.join(f'{k}={v}' for k, v in sorted(pairs.items()))})")
+@dataclass(frozen=True)
+class _Kinds:
+    """Comparisons and sums that are the same both ways, the comparison that says the same from the other side, and the opposite one."""
+
+    symmetric: tuple[type[exp.Expr], ...]
+    of_numbers: tuple[type[exp.Expr], ...]
+    mirrored: Mapping[type[exp.Expr], str]
+    opposite: Mapping[type[exp.Expr], type[exp.Expr]]
 
 
-def short(text: str) -> str:
-    """The text, or its digest if it is long."""
-    return text if len(text) <= _LONGEST else f"#{digest(text)}"
+@cache
+def _kinds() -> _Kinds:
+    opposite: dict[type[exp.Expr], type[exp.Expr]] = {
+        exp.EQ: exp.NEQ, exp.NEQ: exp.EQ, exp.NullSafeEQ: exp.NullSafeNEQ, exp.NullSafeNEQ: exp.NullSafeEQ,
+        exp.LT: exp.GTE, exp.GTE: exp.LT, exp.GT: exp.LTE, exp.LTE: exp.GT,
+    }  # fmt: skip
+    return _Kinds(
+        (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ), (exp.Add, exp.Mul, exp.BitwiseAnd, exp.BitwiseOr),
+        {exp.GT: "lt", exp.GTE: "lte"}, opposite,
+    )  # fmt: skip
 
 
 class _Words:
     def __init__(self, reading: Reading) -> None:
-        self.reading = reading
+        self.reading, self.kinds = reading, _kinds()
 
     def of(self, node: Any) -> str:
         if isinstance(node, exp.Coalesce | exp.Window):
@@ -109,11 +114,11 @@ class _Words:
             case exp.Paren():
                 return self.of(node.this)
             case exp.And() | exp.Or():
-                return self.all_of(node.key, [self.of(p) for p in operands(node, type(node))])
+                return all_of(node.key, [self.of(p) for p in operands(node, type(node))])
             case exp.Not():
                 return self.negated(node.this.unnest())
             case exp.Between() if _bounds_alone(node):
-                return self.all_of("and", [self.of(n) for n in bounds(node, exp.GTE, exp.LTE)])
+                return all_of("and", [self.of(n) for n in bounds(node, exp.GTE, exp.LTE)])
             case exp.In() if node.expressions and not node.args.get("query") and not node.args.get("unnest"):
                 return named(
                     "in", {"this": self.of(node.this), "of": str(sorted({self.of(n) for n in node.expressions}))}
@@ -126,10 +131,6 @@ class _Words:
                 return "[" + ",".join(self.of(n) for n in node) + "]"
         return repr(node)
 
-    def all_of(self, key: str, parts: list[str]) -> str:
-        found = sorted(set(parts))
-        return found[0] if len(found) == 1 else short(f"{key}({','.join(found)})")
-
     def plain(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Count) and _counts_rows(node):
             return "count(*)"
@@ -139,9 +140,9 @@ class _Words:
         pairs = {k: self.of(v) for k, v in args.items()}
         if isinstance(node, exp.Anonymous):
             pairs["this"] = pairs["this"].lower()
-        if type(node) in _MIRRORED:
-            return named(_MIRRORED[type(node)], {"this": pairs["expression"], "expression": pairs["this"]})
-        if isinstance(node, _SYMMETRIC) or (isinstance(node, _OF_NUMBERS) and _commutes(node)):
+        if type(node) in self.kinds.mirrored:
+            return named(self.kinds.mirrored[type(node)], {"this": pairs["expression"], "expression": pairs["this"]})
+        if isinstance(node, self.kinds.symmetric) or (isinstance(node, self.kinds.of_numbers) and _commutes(node)):
             pairs["this"], pairs["expression"] = sorted((pairs["this"], pairs["expression"]))
         return named(node.key, pairs)
 
@@ -149,13 +150,15 @@ class _Words:
         """NOT of something, without the NOT where that is the same for NULL too."""
         if isinstance(node, exp.And | exp.Or):
             parts = [self.negated(p) for p in operands(node, type(node))]
-            return self.all_of("or" if isinstance(node, exp.And) else "and", parts)
+            return all_of("or" if isinstance(node, exp.And) else "and", parts)
         if isinstance(node, exp.Not) and _kind(node.this) == "boolean":
             return self.of(node.this)
         if isinstance(node, exp.Between) and _bounds_alone(node) and _all_ordered(node.this, *_ends(node)):
-            return self.all_of("or", [self.of(n) for n in bounds(node, exp.LT, exp.GT)])
-        opposite = _OPPOSITE.get(type(node))
-        if opposite is not None and (isinstance(node, _SYMMETRIC) or _all_ordered(node.this, node.expression)):
+            return all_of("or", [self.of(n) for n in bounds(node, exp.LT, exp.GT)])
+        opposite = self.kinds.opposite.get(type(node))
+        if opposite is not None and (
+            isinstance(node, self.kinds.symmetric) or _all_ordered(node.this, node.expression)
+        ):
             return self.plain(opposite(this=node.this.copy(), expression=node.expression.copy()))
         return named("not", {"this": self.of(node)})
 

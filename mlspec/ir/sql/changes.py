@@ -4,13 +4,14 @@ Between two such moments nothing enters a window and nothing leaves one. So a ta
 last row before `t` (boundary exclusive), or at or before it (inclusive): it is what a materialized view of windows holds.
 """
 
-from collections.abc import Collection
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Collection
 
 from mlspec.base.value import replace
 from mlspec.ir.relation import Boundary, Windows
 from mlspec.ir.sql.dialect import column, moment, number
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spans import ASKED, Span, events, names, union
 from mlspec.ir.sql.traits import Traits
 from mlspec.ir.sql.windows import answers

@@ -1,11 +1,12 @@
 """What Databricks calls what the canonical dialect says: an instant is a TIMESTAMP, a time without a zone a TIMESTAMP_NTZ."""
 
-from typing import Any
+from __future__ import annotations
 
-from sqlglot import exp
+from typing import Any
 
 from mlspec.ir.sql._clouds.tongue import NAIVE, T, Tongue, cast, number, typed
 from mlspec.ir.sql._clouds.words import spoken as _spoken
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call
 
 

@@ -3,15 +3,17 @@
 DuckDB: sums and choices keep the greatest scale, products add the scales, `/` is of floats, `SUM` has all 38 digits.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from mlspec.ir.columntype import DIGITS
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 
 _T = exp.DataType.Type
 _WIDTHS = {_T.TINYINT: 3, _T.SMALLINT: 5, _T.INT: 10, _T.BIGINT: 19, _T.INT128: 38, _T.UINT: 10, _T.UBIGINT: 20}

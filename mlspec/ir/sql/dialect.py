@@ -1,15 +1,11 @@
 """The canonical dialect, and the two-way table between logical types and its own."""
 
-import logging
-
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.columntype import ColumnType
+from mlspec.ir.sql.glot import exp
 
 DIALECT = "duckdb"
-
-# sqlglot says on stderr what it is not sure to translate between dialects; what is refused here is refused with a place
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 _TO_SQL = {
     "boolean": "BOOLEAN", "int32": "INTEGER", "int64": "BIGINT", "float32": "REAL", "float64": "DOUBLE",
@@ -17,18 +13,18 @@ _TO_SQL = {
     "json": "JSON",
 }  # fmt: skip
 
-_T = exp.DataType.Type
 _FROM_SQL = {
-    _T.BOOLEAN: "boolean",
-    _T.TINYINT: "int32", _T.SMALLINT: "int32", _T.INT: "int32", _T.MEDIUMINT: "int32",
-    _T.UTINYINT: "int32", _T.USMALLINT: "int32",
-    _T.BIGINT: "int64", _T.INT128: "int64", _T.UINT: "int64", _T.UBIGINT: "int64",
-    _T.FLOAT: "float32", _T.DOUBLE: "float64",
-    _T.VARCHAR: "string", _T.TEXT: "string", _T.CHAR: "string", _T.NVARCHAR: "string", _T.UUID: "string",
-    _T.BINARY: "bytes", _T.VARBINARY: "bytes", _T.BLOB: "bytes",
-    _T.DATE: "date", _T.TIMESTAMP: "timestamp", _T.DATETIME: "timestamp", _T.TIMESTAMPNTZ: "timestamp",
-    _T.TIMESTAMPTZ: "timestamptz", _T.TIMESTAMPLTZ: "timestamptz", _T.JSON: "json",
+    "BOOLEAN": "boolean",
+    "TINYINT": "int32", "SMALLINT": "int32", "INT": "int32", "MEDIUMINT": "int32",
+    "UTINYINT": "int32", "USMALLINT": "int32",
+    "BIGINT": "int64", "INT128": "int64", "UINT": "int64", "UBIGINT": "int64",
+    "FLOAT": "float32", "DOUBLE": "float64",
+    "VARCHAR": "string", "TEXT": "string", "CHAR": "string", "NVARCHAR": "string", "UUID": "string",
+    "BINARY": "bytes", "VARBINARY": "bytes", "BLOB": "bytes",
+    "DATE": "date", "TIMESTAMP": "timestamp", "DATETIME": "timestamp", "TIMESTAMPNTZ": "timestamp",
+    "TIMESTAMPTZ": "timestamptz", "TIMESTAMPLTZ": "timestamptz", "JSON": "json",
 }  # fmt: skip
+"""From the names of sqlglot's types."""
 
 
 def to_sql(kind: ColumnType) -> str:
@@ -52,16 +48,16 @@ def from_sql(kind: exp.DataType | None) -> ColumnType | None:
     """The logical type of an annotated node; None where it is not known."""
     if kind is None:
         return None
-    if name := _FROM_SQL.get(kind.this):
+    if name := _FROM_SQL.get(_name(kind)):
         return ColumnType(name)
     sizes = [int(e.this.this) for e in kind.expressions if isinstance(e, exp.DataTypeParam)]
-    if kind.this in {_T.DECIMAL, _T.BIGDECIMAL}:
+    if _name(kind) in {"DECIMAL", "BIGDECIMAL"}:
         precision, scale = (*sizes, 18, 3)[:2] if not sizes else (sizes[0], sizes[1] if len(sizes) > 1 else 0)
         return ColumnType("decimal", precision, scale)
-    if kind.this in {_T.ARRAY, _T.LIST} and kind.expressions:
+    if _name(kind) in {"ARRAY", "LIST"} and kind.expressions:
         item = from_sql(kind.expressions[0])
         return ColumnType("array", items=(item,)) if item else None
-    if kind.this is _T.STRUCT:
+    if _name(kind) == "STRUCT":
         parts = [(p.name, from_sql(p.args.get("kind"))) for p in kind.expressions if isinstance(p, exp.ColumnDef)]
         known = tuple(t for _, t in parts if t)
         return (
@@ -70,6 +66,10 @@ def from_sql(kind: exp.DataType | None) -> ColumnType | None:
             else None
         )
     return None
+
+
+def _name(kind: exp.DataType) -> str:
+    return kind.this.name if isinstance(kind.this, exp.DataType.Type) else ""
 
 
 def column(name: str, table: str = "") -> exp.Column:

@@ -4,12 +4,13 @@
 are known where a query is understood, and only there: so that is where it is written down. The meaning does not change.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Callable
 
 from mlspec.ir.columntype import INTEGERS, TIMES, ColumnType
 from mlspec.ir.sql.dialect import data_type, from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes
 
 _FLOATS = frozenset({"float32", "float64"})

@@ -3,18 +3,14 @@
 It is looked for twice: when people's SQL is parsed, with its place, and in the tree that an engine is about to run.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 
-from sqlglot import exp
+from mlspec.ir.sql.glot import exp
 
-WRITES = (
-    exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy,
-    exp.Command, exp.Attach, exp.Detach, exp.Pragma, exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback,
-    exp.Into, exp.Kill, exp.LoadData, exp.Export, exp.Install, exp.Analyze, exp.Describe, exp.Show, exp.Summarize,
-    exp.Grant, exp.Comment, exp.Lock,
-)  # fmt: skip
-READERS = (exp.ReadCSV, exp.ReadParquet)
 TABLE_FUNCTIONS = frozenset(
     {"unnest", "generate_series", "range", "explode", "generatedatearray", "generatetimestamparray"}
 )
@@ -40,6 +36,23 @@ _PREFIXES = (
 _FILE = re.compile(r"[/:*\\]|\.(csv|tsv|parquet|json|jsonl|ndjson|txt|gz|zst|db|duckdb|xlsx)$", re.IGNORECASE)
 
 
+@cache
+def writers() -> tuple[type[exp.Expr], ...]:
+    """Statements that write."""
+    return (
+        exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Copy,
+        exp.Command, exp.Attach, exp.Detach, exp.Pragma, exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback,
+        exp.Into, exp.Kill, exp.LoadData, exp.Export, exp.Install, exp.Analyze, exp.Describe, exp.Show, exp.Summarize,
+        exp.Grant, exp.Comment, exp.Lock,
+    )  # fmt: skip
+
+
+@cache
+def readers() -> tuple[type[exp.Expr], ...]:
+    """Functions that read files."""
+    return (exp.ReadCSV, exp.ReadParquet)
+
+
 def reaches(names: Collection[str]) -> bool:
     """Whether a function of one of these names reaches outside the declared sources; names are lower case."""
     return any(n in _NAMES or n.startswith(_PREFIXES) for n in names)
@@ -54,7 +67,7 @@ def found(tree: exp.Expr, addresses: Collection[str]) -> Iterator[str]:
     """What a canonical query over these addresses holds and must not; in words."""
     own = {c.alias_or_name for c in tree.find_all(exp.CTE)} | {"scan"}
     for node in tree.walk():
-        if isinstance(node, WRITES):
+        if isinstance(node, writers()):
             yield f"`{node.key}` writes"
         elif isinstance(node, exp.Table) and isinstance(node.this, exp.Func):
             if node.this.name.lower() not in TABLE_FUNCTIONS and node.this.sql_name().lower() not in TABLE_FUNCTIONS:
@@ -62,7 +75,7 @@ def found(tree: exp.Expr, addresses: Collection[str]) -> Iterator[str]:
         elif isinstance(node, exp.Table):
             if node.name not in addresses and (node.name not in own or node.db):
                 yield f"`{node.name}` is not declared"
-        elif isinstance(node, exp.Func) and (isinstance(node, READERS) or reaches(_called(node))):
+        elif isinstance(node, exp.Func) and (isinstance(node, readers()) or reaches(_called(node))):
             yield f"`{min(_called(node))}` reaches outside the declared sources"
 
 

@@ -1,15 +1,14 @@
 """From a relation to a query that an engine can run: the algebra, with the formulations that its traits allow."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from importlib import import_module
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.changes import Between, change_points
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp, sqlglot
 from mlspec.ir.sql.partitions import in_partitions
 from mlspec.ir.sql.pit import point_in_time
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems
@@ -50,7 +49,7 @@ def parsed_query(text: str) -> exp.Query:
     """The tree of a canonical query. Raises SqlProblems for anything else: a saved plan may have been written by others."""
     try:
         trees = sqlglot.parse(text, dialect=DIALECT)
-    except SqlglotError:
+    except sqlglot.errors.SqlglotError:
         trees = []
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise SqlProblems(SqlProblem("forbidden-sql", "a definition is one query"))

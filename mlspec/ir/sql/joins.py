@@ -4,13 +4,14 @@ Each question is joined with the events in its window by time buckets as long as
 equal values and no pair is further apart than two windows.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Sequence
 
 from mlspec.ir.relation import Aggregate, Boundary, Windows
 from mlspec.ir.sql.aggregates import ORDERED, call, in_order, parts
 from mlspec.ir.sql.dialect import column, number
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spans import ASKED, Answer, Span, events, inside, names, union
 
 # -- everything so far -------------------------------------------------------------------------------------------------

@@ -4,16 +4,17 @@ It is found in the way that the engine has: an as-of join, a lateral look-up, or
 has seen, the number of its last one.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Mapping, Sequence
 
 from mlspec.ir.columntype import INTEGERS, TIMES, ColumnType
 from mlspec.ir.relation import Boundary, Lookup, Timing
 from mlspec.ir.sql.dialect import column, interval, microseconds, table
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
-Found = tuple[exp.Select, Mapping[str, exp.Expr]]
+Found = tuple["exp.Select", Mapping[str, "exp.Expr"]]
 
 
 def found_rows(final: exp.Select, lookup: Lookup, asked: exp.Expr, alias: str, traits: Traits) -> Found:

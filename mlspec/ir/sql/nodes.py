@@ -1,11 +1,13 @@
 """The nodes of a tree, walked once and asked for by kind: a query is asked many questions, and a walk is what each of them costs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from sqlglot import exp
+from mlspec.ir.sql.glot import exp
 
-N = TypeVar("N", bound=exp.Expr)
+N = TypeVar("N", bound="exp.Expr")
 
 
 class Nodes:

@@ -1,20 +1,16 @@
 """One SELECT and nothing else: parses what people wrote and refuses what a definition may not contain."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError, TokenError
-
 from mlspec.ir.sql.dialect import DIALECT
-from mlspec.ir.sql.forbidden import READERS, TABLE_FUNCTIONS, WRITES, names_a_file, reaches
+from mlspec.ir.sql.forbidden import TABLE_FUNCTIONS, names_a_file, reaches, readers, writers
+from mlspec.ir.sql.glot import exp, sqlglot
 from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, SqlProblems, named, place, refuse
 from mlspec.ir.sql.reproducible import clock, unsteady
-
-SQLGLOT_RAISES = (SqlglotError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What sqlglot's optimizer is known to raise for queries that parse but mean nothing; a query is never trusted."""
 
 
 def parse(text: str) -> exp.Query:
@@ -26,9 +22,9 @@ def parsed(text: str) -> tuple[exp.Query, Nodes]:
     """The tree of one SELECT, and its nodes. Raises SqlProblems."""
     try:
         trees = [t for t in sqlglot.parse(text, dialect=DIALECT) if t is not None]
-    except ParseError as error:
+    except sqlglot.errors.ParseError as error:
         raise SqlProblems(_hidden_write(text) or _syntax(error, text)) from None
-    except TokenError:
+    except sqlglot.errors.TokenError:
         raise SqlProblems(_unclosed(text)) from None
     except RecursionError:
         raise SqlProblems(SqlProblem("invalid-sql", "the SQL is nested too deeply")) from None
@@ -60,9 +56,9 @@ def parse_expression(text: str) -> exp.Expr:
     """The tree of one expression over the columns of one relation. Raises SqlProblems."""
     try:
         trees = _after_a_word(text) or sqlglot.parse(text, dialect=DIALECT)
-    except ParseError as error:
+    except sqlglot.errors.ParseError as error:
         raise SqlProblems(_hidden_write(text) or _syntax(error, text)) from None
-    except TokenError:
+    except sqlglot.errors.TokenError:
         raise SqlProblems(_unclosed(text)) from None
     except (ValueError, RecursionError):
         raise SqlProblems(SqlProblem("invalid-sql", "the SQL is nested too deeply")) from None
@@ -114,7 +110,7 @@ def _after_a_word(text: str) -> list[exp.Expr | None] | None:
     begin, end = first.span(1)
     try:
         found = sqlglot.parse(f'{text[:begin]}"{first[1].lower()}"{text[end:]}', dialect=DIALECT)
-    except (ParseError, TokenError):
+    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError):
         return None
     for node in (n for tree in found if tree is not None for n in tree.walk() if "start" in n.meta):
         node.meta["start"] -= 2 if node.meta["start"] > begin else 0  # the quotes are not the author's
@@ -124,7 +120,7 @@ def _after_a_word(text: str) -> list[exp.Expr | None] | None:
 
 def not_understood(error: BaseException) -> SqlProblem:
     """What sqlglot says about a query that parses but means nothing."""
-    said = str(error).splitlines()[0] if isinstance(error, SqlglotError) and str(error) else ""
+    said = str(error).splitlines()[0] if isinstance(error, sqlglot.errors.SqlglotError) and str(error) else ""
     said = re.sub(r"<Token[^>]*>|\\x1b\[[0-9;]*m", "", said).split(". Line")[0].rstrip(". ").replace('"', "`")
     return SqlProblem(
         "invalid-sql",
@@ -132,13 +128,18 @@ def not_understood(error: BaseException) -> SqlProblem:
     )
 
 
-_SUSPICIOUS = (*WRITES, exp.Placeholder, exp.Parameter, exp.SessionParameter, exp.Table, exp.Func)
-
-
 def _forbidden(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
     yield from unsteady(nodes, text)
-    for node in nodes.of(*_SUSPICIOUS):
-        if isinstance(node, WRITES):
+    suspicious: tuple[type[exp.Expr], ...] = (
+        *writers(),
+        exp.Placeholder,
+        exp.Parameter,
+        exp.SessionParameter,
+        exp.Table,
+        exp.Func,
+    )
+    for node in nodes.of(*suspicious):
+        if isinstance(node, writers()):
             word = _keyword(node)
             at = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
             start = at.start() if at else 0
@@ -166,7 +167,7 @@ def _function(node: exp.Func, text: str) -> Iterator[SqlProblem]:
     if clock(node, known):
         yield SqlProblem("not-reproducible", f"`{written}` gives another answer each time", start, length,
                          help="use the event time of the row, or a variable")  # fmt: skip
-    elif reaches(known) or isinstance(node, READERS):
+    elif reaches(known) or isinstance(node, readers()):
         yield SqlProblem("forbidden-sql", f"`{written}` reaches outside the declared sources", start, length,
                          help="declare the data as a source")  # fmt: skip
     elif isinstance(node.parent, exp.Table) and not known & TABLE_FUNCTIONS:
@@ -231,7 +232,7 @@ def _unclosed(text: str) -> SqlProblem:
     return SqlProblem("invalid-sql", "the SQL cannot be read: a quote or a comment is not closed", at, 1)
 
 
-def _syntax(error: ParseError, text: str) -> SqlProblem:
+def _syntax(error: sqlglot.errors.ParseError, text: str) -> SqlProblem:
     first = error.errors[0] if error.errors else {}
     lines = text.split("\n")
     word = str(first.get("highlight") or "")

@@ -4,14 +4,15 @@ What partitions are made of is looked at in slices, one for each size of a parti
 it for all of them: a partition is made of its own slice and of those that its lookback reaches.
 """
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Sequence
-
-from sqlglot import exp
 
 from mlspec.ir.relation import Input, Partitions
 from mlspec.ir.sql.changes import Between
 from mlspec.ir.sql.dialect import column, microseconds, number, table
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spans import floored
 
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock times in UTC

@@ -4,12 +4,13 @@ Rows of the spine are never lost or doubled: every look-up is joined by keys tha
 says what is visible when, with pictures.
 """
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from sqlglot import exp, parse_one
+from collections.abc import Mapping, Sequence
 
 from mlspec.ir.relation import AsOf, Lookup
 from mlspec.ir.sql.dialect import DIALECT, column, microseconds
+from mlspec.ir.sql.glot import exp, sqlglot
 from mlspec.ir.sql.latest import found_rows
 from mlspec.ir.sql.spans import ASKED
 from mlspec.ir.sql.traits import Traits
@@ -30,7 +31,7 @@ def point_in_time(as_of: AsOf, traits: Traits) -> exp.Query:
     for index, lookup in enumerate(as_of.lookups):
         final = _joined(final, as_of, lookup, index, traits, ctes)
     for name, text in as_of.computed:
-        node = _over(parse_one(text, dialect=DIALECT), "__s")
+        node = _over(sqlglot.parse_one(text, dialect=DIALECT), "__s")
         final = final.select(exp.alias_(node, name, quoted=True), copy=False)
     final = final.with_("__spine", as_=numbered, materialized=True, copy=False)
     for name, query in ctes:
@@ -39,7 +40,7 @@ def point_in_time(as_of: AsOf, traits: Traits) -> exp.Query:
 
 
 def _tree(text: str) -> exp.Query:
-    tree = parse_one(text, dialect=DIALECT)
+    tree = sqlglot.parse_one(text, dialect=DIALECT)
     assert isinstance(tree, exp.Query)  # noqa: S101 - canonical
     return tree
 

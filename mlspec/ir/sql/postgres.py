@@ -4,9 +4,10 @@ Texts are compared byte by byte (`COLLATE "C"`), as everywhere else, whatever th
 that are known to read and do nothing else ever reach the server.
 """
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._postgres import lists, numbers, queries, texts, times
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, translated, whole
 
 LONGEST = 63

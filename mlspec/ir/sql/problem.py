@@ -1,10 +1,11 @@
 """What is wrong with a query, and at what place in its text."""
 
+from __future__ import annotations
+
 import re
 
-from sqlglot import exp
-
 from mlspec.base.value import dataclass
+from mlspec.ir.sql.glot import exp
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """What Redshift calls what the canonical dialect says. Its `DATEADD` and `DATEDIFF` take the unit as a text too."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._clouds.tongue import T, Tongue, cast, number
 from mlspec.ir.sql._clouds.words import spoken as _spoken
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call
 
 

@@ -1,17 +1,16 @@
 """Whether a query would give the same answer again: no clock, no dice, no sample, and an order wherever the order matters."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from sqlglot import exp
-
+from mlspec.base.value import dataclass
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, named, place
 
-_CLOCK = (
-    exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime, exp.CurrentUser, exp.Rand, exp.Randn,
-    exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion, exp.UtcDate, exp.UtcTime, exp.UtcTimestamp,
-)  # fmt: skip
 _CLOCK_NAMES = frozenset(
     """
     now today random rand randn random_normal uuid gen_random_uuid uuidv4 uuidv7 uuid_generate_v4 uuid_string newid setseed
@@ -24,19 +23,39 @@ _CLOCK_NAMES = frozenset(
 )
 _SPOKEN = re.compile(r"\s*(now|today|tomorrow|yesterday)\b.*", re.IGNORECASE | re.DOTALL)
 """Words that engines read as a time of their own clock: `'today'::date`."""
-_TIMES = (exp.DataType.Type.DATE, exp.DataType.Type.TIME, *exp.DataType.TEMPORAL_TYPES)
-_NUMBERING = (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
-_IN_ORDER = (exp.First, exp.Last, exp.AnyValue, exp.ArrayAgg, exp.GroupConcat)
 _IN_ORDER_NAMES = frozenset(
     {"arbitrary", "first", "last", "any_value", "list", "string_agg", "group_concat", "listagg"}
 )
 _SORTING = frozenset({"list_sort", "array_sort", "sort_array", "sortarray", "arraysort", "list_reverse_sort"})
 
 
+@dataclass(frozen=True)
+class _Kinds:
+    """Functions that read a clock or throw dice, types that are times, functions that number rows, and those that depend on an order."""
+
+    clock: tuple[type[exp.Expr], ...]
+    times: tuple[object, ...]
+    numbering: tuple[type[exp.Expr], ...]
+    in_order: tuple[type[exp.Expr], ...]
+
+
+@cache
+def _kinds() -> _Kinds:
+    return _Kinds(
+        (
+            exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime, exp.CurrentUser, exp.Rand, exp.Randn,
+            exp.Uuid, exp.Localtime, exp.Localtimestamp, exp.CurrentVersion, exp.UtcDate, exp.UtcTime, exp.UtcTimestamp,
+        ),
+        (exp.DataType.Type.DATE, exp.DataType.Type.TIME, *exp.DataType.TEMPORAL_TYPES),
+        (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue),
+        (exp.First, exp.Last, exp.AnyValue, exp.ArrayAgg, exp.GroupConcat),
+    )  # fmt: skip
+
+
 def clock(node: exp.Func, known: set[str]) -> bool:
     """Whether a function of these names answers differently each time."""
     alone = "age" in known and isinstance(node, exp.Anonymous) and len(node.expressions) == 1
-    return isinstance(node, _CLOCK) or bool(known & _CLOCK_NAMES) or alone
+    return isinstance(node, _kinds().clock) or bool(known & _CLOCK_NAMES) or alone
 
 
 def unsteady(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
@@ -45,7 +64,7 @@ def unsteady(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
         if isinstance(node, exp.TableSample):
             yield SqlProblem("not-reproducible", "a sample holds other rows each time", *_word(text, "TABLESAMPLE", "SAMPLE"),
                              help="take rows by a hash of their keys; a dataset has `sample:`")  # fmt: skip
-        elif isinstance(node, exp.Cast) and node.to.this in _TIMES and (word := spoken(node.this)):
+        elif isinstance(node, exp.Cast) and node.to.this in _kinds().times and (word := spoken(node.this)):
             yield present(word, _word(text, f"'{word}'"))
 
 
@@ -70,9 +89,9 @@ def unordered(nodes: Nodes, text: str) -> Iterator[SqlProblem]:
             yield from _cut(node, text)
         elif isinstance(node, exp.Window) and not node.args.get("order"):
             inner = _inside(node)
-            if isinstance(inner, _NUMBERING):
+            if isinstance(inner, _kinds().numbering):
                 yield _undetermined(f"`{_shown(inner)}`", inner, text, "add `ORDER BY` to the window")
-        elif (isinstance(node, _IN_ORDER) or _name(node) in _IN_ORDER_NAMES) and not _ordered(node):
+        elif (isinstance(node, _kinds().in_order) or _name(node) in _IN_ORDER_NAMES) and not _ordered(node):
             yield _undetermined(f"`{_shown(node)}`", node, text,
                                 "add `ORDER BY` inside it; where all rows have one value, `MIN` says so")  # fmt: skip
 

@@ -1,13 +1,14 @@
 """Parts of a select as its shape needs them: what makes its rows, which of its columns are equal, what stands for what."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.base.value import dataclass, replace
 from mlspec.ir.sql.canon import Opaque, Reading, canonical, conjuncts, operands
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes, inside
 
 Name = tuple[str, str]
@@ -26,7 +27,7 @@ class Makers:
     several: frozenset[int]
 
     @classmethod
-    def of(cls, nodes: Nodes) -> "Makers":
+    def of(cls, nodes: Nodes) -> Makers:
         """Those of a query."""
         return cls(nodes.holding(exp.AggFunc, exp.Window), nodes.holding(exp.UDTF, exp.Anonymous))
 

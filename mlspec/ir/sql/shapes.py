@@ -4,19 +4,22 @@ The rows of a query are told by what it reads, how that is joined, and under whi
 choose, compute and filter (a CTE, a subquery) are looked through, so that it does not matter where they stand.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
-from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field
 from mlspec.ir.relation import Origin, Relation
-from mlspec.ir.sql.canon import Leaf, Opaque, Reading, canonical, conjuncts, named
+from mlspec.ir.sql.canon import Leaf, Opaque, Reading, canonical, conjuncts
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes, inside
 from mlspec.ir.sql.reproducible import order_counts
 from mlspec.ir.sql.selects import Makers, Name, instead, joined_by, makes_rows, named_sources, row_words
+from mlspec.ir.sql.wording import named
 
 Tables = Mapping[str, tuple[str, Relation]]
 """From the name of a table in a query to its address and relation."""

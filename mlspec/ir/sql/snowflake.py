@@ -1,9 +1,10 @@
 """What Snowflake calls what the canonical dialect says."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._clouds.tongue import T, Tongue, cast, number, typed
 from mlspec.ir.sql._clouds.words import spoken as _spoken
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import call
 
 _EPOCH = "1970-01-01 00:00:00"

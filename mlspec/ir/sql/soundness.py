@@ -1,9 +1,10 @@
 """Whether the names of a query mean something and its types go together; every finding has its place in the text."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from mlspec.base.diag import known_names
@@ -11,6 +12,7 @@ from mlspec.base.value import dataclass
 from mlspec.ir.columntype import INTEGERS, NUMBERS, TIMES, ColumnType
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.nodes import Nodes
 from mlspec.ir.sql.problem import SqlProblem, place
 from mlspec.ir.sql.reproducible import present, spoken
@@ -29,10 +31,10 @@ class _Sight:
     """What a SELECT sees: its tables with their columns, and those of the SELECTs that it stands in; `blind`: not all are known."""
 
     tables: Mapping[str, list[str] | None]
-    above: "_Sight | None" = None
+    above: _Sight | None = None
 
     @classmethod
-    def of(cls, scope: Scope, tables: Tables) -> "_Sight":
+    def of(cls, scope: Scope, tables: Tables) -> _Sight:
         own = {name.lower(): _offered(source, tables) for name, (_, source) in scope.selected_sources.items()}
         return cls(own, cls.of(scope.parent, tables) if scope.is_subquery and scope.parent else None)
 

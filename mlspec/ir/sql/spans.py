@@ -1,12 +1,13 @@
 """Windows in whole microseconds: when an event enters one and leaves it, and the events that can count at all."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Iterable, Sequence
 
 from mlspec.base.value import dataclass
 from mlspec.ir.relation import Aggregate, Boundary, Windows
 from mlspec.ir.sql.dialect import column, microseconds, number, table
+from mlspec.ir.sql.glot import exp
 
 ASKED = "__t"
 
@@ -20,7 +21,7 @@ class Span:
     hop: int
 
     @classmethod
-    def of(cls, aggregate: Aggregate) -> "Span":
+    def of(cls, aggregate: Aggregate) -> Span:
         """The span of an aggregate."""
         return cls(aggregate.offset, aggregate.window, aggregate.hop)
 

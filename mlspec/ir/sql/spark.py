@@ -4,10 +4,11 @@ A node that is in no table is refused by name: what is not known to mean the sam
 time in tests/engines/test_expressions.py.
 """
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._spark import lists, numbers, queries, texts, times
 from mlspec.ir.sql._spark.words import FLOATS, T, cast, instant, literal, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, translated, whole
 
 

@@ -1,13 +1,14 @@
 """Canonical trees in another engine's words: by a table from nodes to what means the same there; what is in no table is refused."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 
-Rule = Callable[[Any], exp.Expr | None]
+Rule = Callable[[Any], "exp.Expr | None"]
 """What a node becomes; None leaves it. Its parts have been translated already."""
 
 _SHOWN = 80

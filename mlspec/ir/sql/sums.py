@@ -6,13 +6,14 @@ where it ever counts. A distinct value counts from its event on until it leaves 
 added where that begins and taken away where it ends.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Callable, Sequence
 
 from mlspec.ir.relation import Aggregate, Boundary, Windows
 from mlspec.ir.sql.aggregates import from_sums, parts, sums
 from mlspec.ir.sql.dialect import DIALECT, column, number
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spans import ASKED, Answer, Span, events, names, union
 from mlspec.ir.sql.traits import Traits
 

@@ -1,9 +1,10 @@
 """What Trino calls what the canonical dialect says."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._clouds.tongue import T, Tongue, cast, number, typed
 from mlspec.ir.sql._clouds.words import spoken as _spoken
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import call
 
 _MILLION, _THOUSAND = 1_000_000, 1_000

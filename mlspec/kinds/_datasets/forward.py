@@ -1,8 +1,8 @@
 """Labels that look forward: functions of the rows of a source with `t <= time < t + window`, once they are known."""
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Iterator, Mapping
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
@@ -11,6 +11,7 @@ from mlspec.base.value import dataclass, replace
 from mlspec.ir.relation import Aggregate, Boundary, Column, Lookup, Origin, Relation, Timing, Windows
 from mlspec.ir.sql.aggregates import ZERO_OF_NOTHING
 from mlspec.ir.sql.dialect import column, interval, table
+from mlspec.ir.sql.glot import exp
 from mlspec.kinds._datasets.parts import ForwardLabel, Split
 from mlspec.kinds._datasets.spine import Asked, moment, training_ends
 from mlspec.kinds._views.frame import Frame

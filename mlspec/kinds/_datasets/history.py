@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlglot import exp
-
 from mlspec.base.address import Address
 from mlspec.ir.check import Check, Expectation
 from mlspec.ir.relation import Lookup, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, interval, table
+from mlspec.ir.sql.glot import exp
 from mlspec.language.checked import Read, of_columns
 from mlspec.language.scope import Scope
 

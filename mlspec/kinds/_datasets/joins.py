@@ -1,15 +1,16 @@
 """Which view a dataset joins by which keys, found while the features of its set are walked."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass
 from mlspec.ir.relation import Column, Lookup, Origin, Relation
 from mlspec.ir.sql.analyse import origins_of
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.lookups import look_up
 from mlspec.ir.sql.parse import parse_expression
 from mlspec.kinds.feature_set import Chosen

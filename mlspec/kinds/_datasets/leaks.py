@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
 from mlspec.base.value import dataclass, field
 from mlspec.ir.relation import Boundary, Column, Origin, Relation
 from mlspec.ir.sql.analysis import Analysis
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._views.knowledge import in_advance, says_when_known, spec_of
 from mlspec.kinds.feature_set import Chosen

@@ -1,9 +1,9 @@
 """The rows of a dataset that ask: those of the labels' SQL that are wanted, each with its time, labels hidden that nobody knew."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
-
-from sqlglot import exp
 
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
@@ -14,6 +14,7 @@ from mlspec.ir.sql.analyse import origins_of
 from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.parse import parse
 from mlspec.kinds._datasets.parts import HashSplit, Labels, Sample, Split, TimeRange, TimeSplit
 from mlspec.language.scope import Scope
@@ -166,7 +167,7 @@ def part_of(split: Split, time: str) -> exp.Expr:
     return exp.Case(ifs=[*unknown, *ifs], default=exp.Literal.string("test"))
 
 
-Bounds = tuple[list[tuple[str, exp.Expr]], list[exp.If]]
+Bounds = tuple[list[tuple[str, "exp.Expr"]], list["exp.If"]]
 
 
 def _by_time(split: TimeSplit, time: str) -> Bounds:

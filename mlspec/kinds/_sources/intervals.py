@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from sqlglot import exp
-
 from mlspec.base.diag import Diagnostic, known_names
 from mlspec.ir.check import Expectation
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, column, table
+from mlspec.ir.sql.glot import exp
 from mlspec.language.scope import Scope
 
 MOMENTS = frozenset({"timestamp", "timestamptz"})
@@ -69,7 +68,7 @@ def expectations(address: str, relation: Relation, keys: tuple[str, ...]) -> tup
     )
 
 
-def _counted(name: str, rows: exp.Expr, fails: exp.Expr, shown: list[exp.Column]) -> Expectation:
+def _counted(name: str, rows: "exp.Expr", fails: "exp.Expr", shown: "list[exp.Column]") -> Expectation:
     query = exp.select(exp.func("COUNT_IF", fails), exp.Count(this=exp.Star())).from_(rows)
     sample = exp.select(*[c.copy() for c in shown]).from_(rows.copy()).where(fails.copy())
     return Expectation(name, query.sql(DIALECT), sample=sample.sql(DIALECT))

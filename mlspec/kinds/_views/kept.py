@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag
-from sqlglot import exp
 
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic
 from mlspec.base.value import replace
 from mlspec.ir.relation import Input, Keep, Partitions, Relation
 from mlspec.ir.sql.formulate import parsed_query
+from mlspec.ir.sql.glot import exp
 from mlspec.language.scope import Scope
 from mlspec.language.spec import Part
 from mlspec.language.words import Duration, Instant

@@ -38,7 +38,7 @@ def says_when_known(scope: Scope, address: str) -> bool:
 def lost_available_time(scope: Scope, reads: tuple[str, ...], name: str, field: str) -> Iterator[Diagnostic]:
     """What is read says when its rows become known, and SQL that says nothing of it would lose that."""
     for address in reads:
-        if spec_of(scope, address).available_time or scope.relation(Address.parse(address)).timing.available_time:
+        if scope.relation(Address.parse(address)).timing.available_time or spec_of(scope, address).available_time:
             message = f"`{name}` reads `{address}`, which says when its rows become known"
             help_ = "select when each row is known, and name that column in `available_time:`"
             yield scope.error("missing-available-time", message, field, help=help_)

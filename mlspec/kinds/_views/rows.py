@@ -4,19 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.base.address import Address
 from mlspec.base.diag import Diagnostic, Problems, known_names
 from mlspec.base.digest import digest
 from mlspec.base.value import replace
 from mlspec.ir.columntype import TIMES
 from mlspec.ir.relation import Boundary, Column, Keep, Origin, Relation, Timing
-from mlspec.ir.sql.ahead import is_earlier
 from mlspec.ir.sql.analysis import Analysis
 from mlspec.ir.sql.canon import meaning
 from mlspec.ir.sql.dialect import DIALECT, column, table
-from mlspec.ir.sql.parse import parse
+from mlspec.ir.sql.glot import exp
 from mlspec.kinds._views.frame import Frame, check_keys, read_source
 from mlspec.kinds._views.knowledge import in_advance, lost_available_time, no_history
 from mlspec.kinds._views.parts import OnRequest
@@ -143,16 +140,21 @@ def _moments(frame: Frame, columns: Mapping[str, Column], times: Mapping[str, st
                                 "available_time", help="one has a time zone and the other has none: declare `timezone` on the source, or cast")  # fmt: skip
 
 
-def _warn_early(frame: Frame, found: Analysis, times: Mapping[str, str]) -> None:
+def _moment(times: Mapping[str, str]) -> str:
+    """The field that says when rows are known."""
+    return "available_time" if times["available_time"] else "event_time"
+
+
+def _cut(found: Analysis, times: Mapping[str, str]) -> Column | None:
+    """The time at which rows are known, if it may be made earlier than the one that was read."""
+    return next((c for c in found.columns if c.name == times[_moment(times)] and _CUT.search(c.words)), None)
+
+
+def _warn_early(frame: Frame, column: Column, times: Mapping[str, str]) -> None:
     """A time that is made earlier than the one that was read says that rows are known before they happened."""
-    field = "available_time" if times["available_time"] else "event_time"
-    column = next((c for c in found.columns if c.name == times[field]), None)
-    if (
-        column is None
-        or not _CUT.search(column.words)
-        or not is_earlier(parse(f"SELECT {column.words}").selects[0].unalias())
-    ):
+    if not _is_earlier(column.words):
         return
+    field = _moment(times)
     read = [o for o in column.origins if o.column in _times_of(frame, o.address)]
     if read:
         message = f"`{column.name}` of `{frame.name}` is earlier than `{read[0].address}.{read[0].column}`, so its rows count as known before they happened"
@@ -162,6 +164,13 @@ def _warn_early(frame: Frame, found: Analysis, times: Mapping[str, str]) -> None
         frame.scope.warnings.append(frame.scope.warning("known-too-early", message, field, help=help_))
 
 
+def _is_earlier(words: str) -> bool:
+    from mlspec.ir.sql.ahead import is_earlier  # noqa: PLC0415 - start-up time: it brings sqlglot
+    from mlspec.ir.sql.parse import parse  # noqa: PLC0415
+
+    return is_earlier(parse(f"SELECT {words}").selects[0].unalias())
+
+
 def _times_of(frame: Frame, address: str) -> set[str]:
     timing = frame.scope.relation(Address.parse(address)).timing
     return {t for t in (timing.event_time, timing.available_time) if t}
@@ -169,12 +178,18 @@ def _times_of(frame: Frame, address: str) -> set[str]:
 
 def _warn_ahead(frame: Frame, found: Analysis, sql: Sql, times: Mapping[str, str]) -> None:
     """SQL may look at later rows only where those are known in advance."""
-    if frame.known_in_advance or (found.reads and all(in_advance(frame.scope, a) for a in found.reads)):
+    timed = [
+        a for a in found.reads if not times["event_time"] and frame.scope.relation(Address.parse(a)).timing.event_time
+    ]
+    cut = _cut(found, times)
+    if not (found.ahead or timed or cut) or frame.known_in_advance:
+        return
+    if found.reads and all(in_advance(frame.scope, a) for a in found.reads):  # asked last, for it asks all that is read
         return
     frame.scope.warn(found.ahead, sql, "sql")
-    _warn_early(frame, found, times)
-    timed = [a for a in found.reads if frame.scope.relation(Address.parse(a)).timing.event_time]
-    if timed and not times["event_time"] and not found.ahead:
+    if cut is not None:
+        _warn_early(frame, cut, times)
+    if timed and not found.ahead:
         message = f"`{frame.name}` has no `event_time`, so its rows answer at all times, also before those of `{timed[0]}` happened"
         help_ = "add `event_time:`; if these rows are known in advance, say `known_in_advance: true`"
         frame.scope.warnings.append(frame.scope.warning("looks-ahead", message, "sql", help=help_))

@@ -1,10 +1,10 @@
 """A line over a connector of Python's DB-API; the few things that differ are said by who opens it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse.line import Answer, Line
 from mlspec.backends.outside.arrow import library, physical
@@ -13,6 +13,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.dialect import DIALECT, from_sql
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 ROWS_AT_ONCE = 50_000

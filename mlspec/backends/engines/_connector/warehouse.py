@@ -1,11 +1,11 @@
 """What warehouses in the cloud do alike: sources are their own tables, sessions are in UTC, nothing is loaded from here."""
 
+from __future__ import annotations
+
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-
-from sqlglot import exp
 
 from mlspec.backends.engines._connector.line import ConnectorLine
 from mlspec.backends.engines._connector.opening import connector
@@ -23,6 +23,7 @@ from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp
 
 _LONGEST_ERROR = 300
 

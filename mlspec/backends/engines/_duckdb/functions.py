@@ -3,13 +3,12 @@
 import re
 from functools import cache
 
-from sqlglot import exp
-
 from mlspec.backends.engines._warehouse.meant import queries_of
 from mlspec.base.diag import did_you_mean
 from mlspec.ir.check import Check
 from mlspec.ir.pack import pack
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 _CALL = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
@@ -20,7 +19,17 @@ _SYNTAX = frozenset(
     extract interval decimal numeric varchar struct map array rows range if
     """.split()
 )
-_UNDERSTOOD = frozenset(name.lower() for name in exp.FUNCTION_BY_NAME) | _SYNTAX
+_COMMON = frozenset(
+    """
+    abs avg ceil coalesce count date_trunc exp floor greatest least length ln lower max min nullif round round_even sqrt sum trim upper
+    """.split()
+)
+"""Functions of which it needs no looking up that there are: most queries call no others."""
+
+
+@cache
+def _understood() -> frozenset[str]:
+    return frozenset(name.lower() for name in exp.FUNCTION_BY_NAME)
 
 
 @cache
@@ -39,8 +48,8 @@ def not_there(body: Relation | Check, traits: Traits) -> tuple[tuple[str, str], 
 
     Only what sqlglot hands on as it was written is asked for; a body that has the name of no such call is not even parsed.
     """
-    called = {name.lower() for name in _CALL.findall(_said(body))} - _UNDERSTOOD
-    if not called or called <= functions():
+    called = {name.lower() for name in _CALL.findall(_said(body))} - _SYNTAX - _COMMON
+    if not called or not (called := called - _understood()) or called <= functions():
         return ()
     handed = {str(n.this).lower() for tree in queries_of(body, traits) for n in tree.find_all(exp.Anonymous)}
     unknown = sorted(name for name in handed - functions() if not name.startswith("__"))

@@ -1,14 +1,15 @@
 """A connection to DuckDB as the furniture knows one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.backends.engines._warehouse.line import Answer, Line
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.dialect import DIALECT, from_sql
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import DUCKDB
 
 ROWS_AT_ONCE = 50_000

@@ -1,11 +1,11 @@
 """A connection to PostgreSQL as the furniture knows one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._postgres.types import logical, shown, sizes
 from mlspec.backends.engines._warehouse import arrow
@@ -15,6 +15,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.dialect import DIALECT, data_type
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import POSTGRES
 
 ROWS_AT_ONCE = 50_000

@@ -1,9 +1,10 @@
 """PostgreSQL's types by their numbers, and how a value is said in its CSV."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp
 
 _NAMES = {
     16: "boolean", 21: "int32", 23: "int32", 20: "int64", 700: "float32", 701: "float64", 25: "string", 1042: "string",

@@ -3,11 +3,11 @@
 Every version that a query names is opened under its own name in the session when it is first named.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
-
-from sqlglot import exp, parse_one
 
 from mlspec.backends.engines._spark.arrow import arrow_of, frame_of
 from mlspec.backends.engines._spark.notes import Note, Notes
@@ -19,6 +19,7 @@ from mlspec.base.digest import digest
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, from_sql
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp, sqlglot
 from mlspec.ir.sql.traits import SPARK
 
 _TIMES = {"timestamp": "timestamptz", "timestamp_ntz": "timestamp"}
@@ -124,7 +125,7 @@ class SparkLine(Line):
     def publish(self, version: str, made: Note) -> None:
         """Let others read a version under its name, where a server has names for others."""
         if made["keep"] == Keep.VIEW:
-            self.shelf.publish(version, written(parse_one(made["query"], dialect=DIALECT), SPARK))
+            self.shelf.publish(version, written(sqlglot.parse_one(made["query"], dialect=DIALECT), SPARK))
         else:
             self.shelf.publish(version, self.shelf.selected(made))
 
@@ -163,7 +164,7 @@ class SparkLine(Line):
             return
         note = self._note(version)
         if note["keep"] == Keep.VIEW:
-            frame = self.session().sql(self._words(parse_one(note["query"], dialect=DIALECT)))
+            frame = self.session().sql(self._words(sqlglot.parse_one(note["query"], dialect=DIALECT)))
         else:
             frame = self.shelf.open(self.session(), note)
         self.show(version, frame)

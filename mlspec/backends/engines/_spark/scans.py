@@ -1,12 +1,12 @@
 """Rows from outside: files and other databases through the strict reader on this machine, tables where Spark is."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._spark.arrow import frame_of
 from mlspec.backends.engines._spark.line import logical
@@ -20,6 +20,7 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
+from mlspec.ir.sql.glot import exp
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """Rows that ask get one answer each, in their order: those from outside are numbered for it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts
 from mlspec.backends.engines._warehouse.line import Line
@@ -13,6 +13,7 @@ from mlspec.ir.relation import Relation
 from mlspec.ir.spine import NUMBER, SPINE
 from mlspec.ir.sql.dialect import column
 from mlspec.ir.sql.formulate import formulate, parsed_query
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 

@@ -1,6 +1,6 @@
 """What a relation promises, asserted on its rows before anybody believes them."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.trees import counted
@@ -9,6 +9,7 @@ from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import column
+from mlspec.ir.sql.glot import exp
 
 SAMPLE_ROWS = 3
 ASKED = Address("spine", "asked")

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.backends.engines._warehouse.garbage import Known, reachable
 from mlspec.backends.engines._warehouse.ledger import TABLES as PARTITION_TABLES
 from mlspec.backends.engines._warehouse.ledger import Ledger
@@ -32,6 +30,7 @@ from mlspec.base.address import Address
 from mlspec.base.value import asdict, dataclass
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql.dialect import DIALECT, column, microseconds
+from mlspec.ir.sql.glot import exp
 
 _TABLES = {
     "_versions": {"version": "VARCHAR", "address": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT", "reads": "VARCHAR"},

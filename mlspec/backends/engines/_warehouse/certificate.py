@@ -1,17 +1,18 @@
 """What is counted of a dataset when it is built: one pass over its rows, and one over the times of each source."""
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Mapping
 from time import time as clock
 from typing import Any
-
-from sqlglot import exp, parse_one
 
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.values import plain
 from mlspec.ir.certificate import Claims
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp, sqlglot
 
 _PARTS = ("train", "validation", "test")
 
@@ -52,7 +53,7 @@ def _counted(line: Line, relation: Relation, made: exp.Table) -> dict[str, Any]:
     if part:
         wanted |= {f"__{p}": _rows_where(exp.EQ(this=column(part), expression=exp.Literal.string(p))) for p in _PARTS}
     if relation.as_of and relation.as_of.masked:
-        wanted[_MASKED] = _rows_where(parse_one(relation.as_of.masked, dialect=DIALECT))
+        wanted[_MASKED] = _rows_where(sqlglot.parse_one(relation.as_of.masked, dialect=DIALECT))
     found = line.ask(exp.select(*wanted.values()).from_(made)).rows[0]
     return {name: plain(value) for name, value in zip(wanted, found, strict=True)}
 

@@ -1,10 +1,10 @@
 """How SQL warehouses differ: what an engine says of itself, so that `warehouse.py` can do the rest for all of them."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.takes_over import TakesOver
@@ -12,6 +12,7 @@ from mlspec.backends.port import BackendError
 from mlspec.base.address import Address
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.backends.outside import reader
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.explain import explain
@@ -18,8 +16,9 @@ from mlspec.ir.columntype import ColumnType
 from mlspec.ir.outside import Scan
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 
-Said = Callable[[str, ColumnType], exp.Expr]
+Said = Callable[[str, ColumnType], "exp.Expr"]
 """How a column is said in the copy."""
 
 

@@ -1,10 +1,10 @@
 """What a warehouse keeps of partitions: which were built, of which input, and how the versions of a view are defined."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
@@ -13,6 +13,7 @@ from mlspec.base.value import asdict, dataclass
 from mlspec.ir.relation import Input, Partitions, Relation
 from mlspec.ir.sql.changes import Between
 from mlspec.ir.sql.dialect import column, microseconds
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.partitions import instant, within
 
 TABLES = {

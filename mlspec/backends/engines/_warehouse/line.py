@@ -1,16 +1,17 @@
 """A line to a warehouse: the few things that an engine must be able to do; all else is built on them."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.backends.engines._warehouse.trees import drop_schema, make_view
 from mlspec.base.value import dataclass
 from mlspec.ir.relation import Keep
 from mlspec.ir.sql.formulate import written
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 

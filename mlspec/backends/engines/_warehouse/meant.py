@@ -1,13 +1,14 @@
 """Every query that a body means, as the plan looks at it before an engine is asked."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Iterator
 
 from mlspec.backends.engines._warehouse.trees import typed
 from mlspec.ir.check import Check
 from mlspec.ir.relation import Relation
 from mlspec.ir.sql.formulate import formulate, parsed_query
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 

@@ -1,12 +1,13 @@
 """Where things are kept: versions in one schema, the public names of an environment in another."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Mapping
 
 from mlspec.backends.engines._warehouse.trees import table
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
 

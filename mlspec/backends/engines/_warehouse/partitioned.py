@@ -4,11 +4,11 @@ Rows and bookkeeping of some partitions are written in one transaction. Where an
 built is taken away first and made last: what a crash leaves is built again.
 """
 
+from __future__ import annotations
+
 import datetime as dt
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts
 from mlspec.backends.engines._warehouse.ledger import BEGUN, Built, Ledger
@@ -25,6 +25,7 @@ from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.changes import Between
 from mlspec.ir.sql.dialect import column, microseconds, number, to_sql
 from mlspec.ir.sql.formulate import formulate
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.partitions import EPOCH, SLICE, slices, within
 from mlspec.ir.sql.spans import floored
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
-
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.names import Names
 from mlspec.backends.engines._warehouse.trees import delete, insert, table
 from mlspec.backends.found import Altered
 from mlspec.base.value import dataclass
 from mlspec.ir.sql.dialect import column
+from mlspec.ir.sql.glot import exp, sqlglot
 
 TABLES = {"_shapes": {"schema_name": "VARCHAR", "name": "VARCHAR", "shape": "VARCHAR"}}
 
@@ -47,15 +45,15 @@ class Shapes:
 
     def _canonical(self, text: str) -> str:
         try:
-            return parse_one(text.strip().rstrip(";"), dialect=self.line.traits.dialect).sql(comments=False)
-        except SqlglotError:
+            return sqlglot.parse_one(text.strip().rstrip(";"), dialect=self.line.traits.dialect).sql(comments=False)
+        except sqlglot.errors.SqlglotError:
             return text  # the columns of a table are no statement
 
     def target(self, text: str) -> str:
         """The table of ours that a definition reads, if it reads one and nothing else."""
         try:
-            tree = parse_one(text.strip().rstrip(";"), dialect=self.line.traits.dialect)
-        except SqlglotError:
+            tree = sqlglot.parse_one(text.strip().rstrip(";"), dialect=self.line.traits.dialect)
+        except sqlglot.errors.SqlglotError:
             return ""
         query = tree.expression if isinstance(tree, exp.Create) else tree
         read = list(query.find_all(exp.Table)) if query else []

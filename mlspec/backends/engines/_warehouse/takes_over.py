@@ -1,8 +1,8 @@
 """What a warehouse holds already is taken over: a version under another name, a table that somebody else has made."""
 
-from abc import abstractmethod
+from __future__ import annotations
 
-from sqlglot import exp
+from abc import abstractmethod
 
 from mlspec.backends.engines._warehouse.catalog import Catalog
 from mlspec.backends.engines._warehouse.explained import explained
@@ -14,6 +14,7 @@ from mlspec.base.address import Address
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp
 
 
 class TakesOver(SqlEngine):

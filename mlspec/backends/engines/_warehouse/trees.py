@@ -1,14 +1,15 @@
 """Statements as canonical trees, the same for every engine."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-from sqlglot import exp, parse_one
 
 from mlspec.backends.port import BackendError
 from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.sql import forbidden
 from mlspec.ir.sql.dialect import DIALECT, column, data_type
+from mlspec.ir.sql.glot import exp, sqlglot
 
 
 def table(schema: str, name: str) -> exp.Table:
@@ -77,7 +78,7 @@ def drop_schema(schema: str) -> exp.Expr:
 
 def _dropped(kind: str, target: exp.Table) -> exp.Expr:
     """By way of text: releases of sqlglot do not agree on where a DROP keeps its names."""
-    return parse_one(f"DROP {kind} IF EXISTS {target.sql(DIALECT)}", dialect=DIALECT)
+    return sqlglot.parse_one(f"DROP {kind} IF EXISTS {target.sql(DIALECT)}", dialect=DIALECT)
 
 
 def insert(

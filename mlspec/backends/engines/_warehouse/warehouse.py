@@ -4,12 +4,12 @@ An engine is a subclass that says how it differs: its `traits`, how to open a `L
 what its driver raises. docs/add-a-backend.md walks through one.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.engines._warehouse import asserts, files, garbage
 from mlspec.backends.engines._warehouse.answered import retrieved
@@ -43,6 +43,7 @@ from mlspec.ir.relation import Keep, Relation
 from mlspec.ir.resource import physical_name
 from mlspec.ir.sql.dialect import DIALECT
 from mlspec.ir.sql.formulate import formulate, parsed_query, written
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken
 
 
@@ -110,7 +111,7 @@ class Warehouse(Differs):
             text = f"-- kept in partitions: these rows, of a span of `{relation.partitions.column}` at a time\n{text}"
         if relation.scan and shown is None:
             text = f"-- scan: the rows of {', '.join((*relation.scan.files, relation.scan.table)).strip(', ')}\n{text}"
-        return Artifact(f"sql/{address.kind}/{address.name}.sql", text)
+        return Artifact(self.rendered_at(address), text)
 
     def _query(self, relation: Relation, physical: Physical, scanned: exp.Query | None) -> exp.Select:
         return typed(relation, substituted(formulate(relation, self.traits), self.names.versions(physical), scanned))

@@ -1,11 +1,11 @@
 """Tables of another DuckDB file."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.backends.outside.confinement import confine
 from mlspec.backends.outside.databases.table import Declared, Table
@@ -14,6 +14,7 @@ from mlspec.backends.port import BackendError, Place
 from mlspec.base.digest import digest
 from mlspec.ir.outside import Scan
 from mlspec.ir.sql.dialect import DIALECT, column
+from mlspec.ir.sql.glot import exp
 
 _OTHER = "other"
 
@@ -31,7 +32,7 @@ class DuckDBTable(Table):
 
     @classmethod
     @contextmanager
-    def opened(cls, scan: Scan, path: str, place: Place) -> Iterator["DuckDBTable"]:
+    def opened(cls, scan: Scan, path: str, place: Place) -> Iterator[DuckDBTable]:
         """Attach the file, for reading only."""
         import duckdb  # noqa: PLC0415 - a fifth of a second that only those pay who read
 

@@ -1,11 +1,12 @@
 """Aggregates, and lists of values in an order."""
 
-from typing import Any
+from __future__ import annotations
 
-from sqlglot import exp
+from typing import Any
 
 from mlspec.ir.sql._clouds.numbers import double
 from mlspec.ir.sql._clouds.tongue import FLOATS, Tongue, case, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, whole
 
 _ONE_OF = (exp.Sum, exp.Min, exp.Max, exp.Avg, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop)

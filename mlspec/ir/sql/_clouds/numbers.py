@@ -1,9 +1,9 @@
 """Numbers, and casts."""
 
+from __future__ import annotations
+
 import datetime as dt
 from typing import Any
-
-from sqlglot import exp
 
 from mlspec.ir.sql._clouds.tongue import (
     AWARE,
@@ -20,6 +20,7 @@ from mlspec.ir.sql._clouds.tongue import (
     number,
     told,
 )
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call, whole
 
 _TRUE_OR_FALSE = (exp.Predicate, exp.Not, exp.And, exp.Or, exp.Boolean)

@@ -1,8 +1,9 @@
 """Joins, groups, orders, windows, names."""
 
-from sqlglot import exp
+from __future__ import annotations
 
 from mlspec.ir.sql._clouds.tongue import Tongue
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken
 
 _KINDS = frozenset({"", "INNER", "OUTER", "CROSS"})

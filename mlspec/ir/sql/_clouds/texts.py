@@ -1,10 +1,11 @@
 """Texts."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._clouds.tongue import Tongue, literal
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call, whole
 
 

@@ -1,10 +1,11 @@
 """Times and spans of time."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._clouds.tongue import AWARE, NAIVE, T, Tongue, cast, literal, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, whole
 
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}

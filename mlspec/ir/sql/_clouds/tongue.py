@@ -1,11 +1,12 @@
 """How one warehouse says what the others say otherwise; what follows from that is in the rules beside this file."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.base.value import dataclass, field
+from mlspec.ir.sql.glot import exp
 
 T: Any = exp.DataType.Type
 NAIVE = frozenset({T.TIMESTAMP, T.TIMESTAMPNTZ, T.DATETIME})

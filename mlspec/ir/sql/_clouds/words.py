@@ -1,12 +1,13 @@
 """The table from nodes to what they become; what is in no table is refused by name, never sent."""
 
+from __future__ import annotations
+
 from functools import cache, partial
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._clouds import lists, numbers, queries, texts, times
 from mlspec.ir.sql._clouds.tongue import Tongue, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, translated
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from mlspec.ir.sql._plain.grammar import Expression
 from mlspec.ir.sql._plain.values import WHOLE, Of, Value, as_double, common, one_family, together
 from mlspec.ir.sql._plain.words import UNITS, NotPlain
-from mlspec.ir.sql.canon import named
+from mlspec.ir.sql.wording import named
 
 
 def call(

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mlspec.base.value import dataclass, field
+from mlspec.ir.sql._plain.told import TYPES
 from mlspec.ir.sql._plain.words import (
     AGGREGATES,
     FUNCTIONS,
     KEYWORDS,
     NARROW,
-    TYPES,
     UNITS,
     NotPlain,
     is_present,

@@ -4,17 +4,13 @@ A rule says what `annotate_types`, `explicit` and `canonical` say of the same ex
 more, it is not plain.
 """
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable
 from typing import Any
-
-import sqlglot
-from sqlglot import exp
 
 from mlspec.ir.sql._plain.functions import FUNCTIONS
 from mlspec.ir.sql._plain.grammar import Expression
+from mlspec.ir.sql._plain.told import FAMILIES, told
 from mlspec.ir.sql._plain.values import (
-    FAMILIES,
     MOMENTS,
     WHOLE,
     Of,
@@ -27,25 +23,10 @@ from mlspec.ir.sql._plain.values import (
     wider,
 )
 from mlspec.ir.sql._plain.words import NotPlain, is_present
-from mlspec.ir.sql.canon import Reading, canonical, named, short
-from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.wording import all_of, named, short
 
 _KEYS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod"}
 _COMPARED = {"=": "eq", "<>": "neq", "!=": "neq", "<": "lt", "<=": "lte", ">": "lt", ">=": "lte"}
-
-
-@cache
-def _written_type(word: str) -> tuple[str, str, str]:
-    """A type in a CAST: in the canonical dialect, as it is written there, and its meaning."""
-    cast = sqlglot.parse_one(f"CAST(x AS {word})", dialect=DIALECT)
-    assert isinstance(cast, exp.Cast)  # noqa: S101 - just written
-    return cast.to.this.value, cast.to.sql(DIALECT), canonical(cast.to, Reading(str))
-
-
-def all_of(key: str, parts: Iterable[str]) -> str:
-    """The meaning of conditions that must all, or any, hold."""
-    found = sorted(set(parts))
-    return found[0] if len(found) == 1 else short(f"{key}({','.join(found)})")
 
 
 # -- leaves ------------------------------------------------------------------------------------------------------------
@@ -270,7 +251,7 @@ def case(of: Of, pairs: list[tuple[Expression, Expression]], default: Expression
 
 def cast(of: Of, part: Expression, word: str) -> Value:
     one = of(part)
-    kind, written, meant = _written_type(word)
+    kind, written, meant = told().casts[word]
     family, source = FAMILIES[kind], one.family
     inner = one.query
     if (

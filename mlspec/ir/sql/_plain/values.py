@@ -1,34 +1,23 @@
 """The expressions of a plain query as values: their text, their type, their meaning and where they come from."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from __future__ import annotations
 
-from sqlglot import exp
-from sqlglot.optimizer.annotate_types import TypeAnnotator
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from mlspec.base.value import dataclass
 from mlspec.ir.columntype import SCALARS, ColumnType
 from mlspec.ir.relation import Origin
 from mlspec.ir.sql._plain.grammar import Expression
+from mlspec.ir.sql._plain.told import FAMILIES, told
 from mlspec.ir.sql._plain.words import NotPlain, is_present
-from mlspec.ir.sql.dialect import data_type, from_sql
 
 Origins = frozenset[Origin]
 NOWHERE: Origins = frozenset()
-FAMILIES = {
-    "INT": "number", "BIGINT": "number", "DOUBLE": "number", "BOOLEAN": "boolean", "TEXT": "text", "VARCHAR": "text",
-    "DATE": "date", "TIMESTAMPNTZ": "timestamp", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamptz", "NULL": "null",
-}  # fmt: skip
-"""The types that are reckoned with; values of one family go together."""
 _NAIVE = {"date", "timestamp"}
 MOMENTS = frozenset({"date", "timestamp", "timestamptz"})
 WHOLE = frozenset({"INT", "BIGINT"})
-_WIDER = {
-    kind.value: frozenset(t.value for t in wider if t.value in FAMILIES)
-    for kind, wider in TypeAnnotator.COERCES_TO.items()
-    if kind.value in FAMILIES
-}
-_KINDS = {name: from_sql(exp.DataType(this=exp.DataType.Type(name))) for name in FAMILIES}
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -47,7 +36,7 @@ class Value:
     floating: bool = False
     ands: tuple[str, ...] = ()
     ors: tuple[str, ...] = ()
-    inside: "Value | None" = None
+    inside: Value | None = None
     """What stands in it, if it is only a parenthesis."""
     kind: ColumnType | None = None
 
@@ -62,7 +51,7 @@ class Value:
     @property
     def logical(self) -> ColumnType:
         """The type of a column that holds it. Raises NotPlain where it has none."""
-        found = self.kind or _KINDS.get(self.type)
+        found = self.kind or told().kinds.get(self.type)
         if found is None:
             raise NotPlain
         return found
@@ -89,20 +78,19 @@ class Value:
 
 def type_of(kind: ColumnType) -> tuple[str, ColumnType]:
     """A logical type in the canonical dialect, and what a column of it is told to be. Raises NotPlain where that is nothing."""
-    return _SCALARS.get(kind.name) or _type_of(kind)
-
-
-@cache
-def _type_of(kind: ColumnType) -> tuple[str, ColumnType]:
-    built = data_type(kind)
-    told = from_sql(built)
-    if told is None:
+    name, told_to_be = told().scalars[kind.name] if kind.name in SCALARS else ("", _as_parts(kind))
+    if told_to_be is None:
         raise NotPlain
-    return ("" if built.expressions else built.this.value), told
+    return name, told_to_be
 
 
-_SCALARS = {name: _type_of(ColumnType(name)) for name in SCALARS}
-"""Those without parts, found by their names."""
+def _as_parts(kind: ColumnType) -> ColumnType | None:
+    """What a column of a type with parts is told to be: the same of parts that are told; None for what is not looked into here."""
+    if kind.name == "decimal":
+        return kind
+    if kind.name not in {"array", "struct"} or not all(map(_FIELD.fullmatch, kind.fields)):
+        return None
+    return ColumnType(kind.name, items=tuple(type_of(k)[1] for k in kind.items), fields=kind.fields)
 
 
 def together(*values: Value) -> Origins:
@@ -143,7 +131,7 @@ def go_together(value: Value, others: Iterable[Value]) -> None:
 def wider(one: str, other: str) -> str:
     if one == "NULL":
         return other
-    return other if other in _WIDER.get(one, ()) else one
+    return other if other in told().wider.get(one, ()) else one
 
 
 def common(values: Sequence[Value]) -> str:

@@ -6,8 +6,7 @@ What the parser of the canonical dialect could read in more than one way is not 
 import re
 from functools import lru_cache
 
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.parsers.duckdb import DuckDBParser
+from mlspec.ir.sql._plain.told import TYPES, told
 
 
 class NotPlain(Exception):
@@ -20,7 +19,6 @@ KEYWORDS = frozenset(
     CAST DISTINCT WITH TRUE FALSE INTERVAL
     """.split()
 )
-TYPES = frozenset("BIGINT BOOLEAN DATE DOUBLE INT INTEGER TEXT TIMESTAMP VARCHAR".split())
 _ONE, _MANY = (1, 1), (2, 99)
 FUNCTIONS = {
     **dict.fromkeys("abs avg ceil count exp floor length ln lower max min sqrt sum trim upper".split(), _ONE),
@@ -31,14 +29,6 @@ NARROW = frozenset({"ceil", "floor", "max", "min", "trim"})
 """Functions that the parser has a grammar of their own for: conditions are no values of theirs here."""
 UNITS = frozenset("second minute hour day week month year".split())
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
-_RESERVED = frozenset(
-    word
-    for key in (*DuckDB.Tokenizer.KEYWORDS, *DuckDBParser.NO_PAREN_FUNCTION_PARSERS)
-    for word in re.split(r"[\s-]+", key.upper())
-) | {"ASYMMETRIC", "LAMBDA", "SYMMETRIC"}
-"""Words that the parser may take for something else than a name."""
-_QUOTED = DuckDB.Generator.RESERVED_KEYWORDS
-"""Names that the canonical dialect writes in quotes."""
 _PARTS = re.compile(
     r"[ \t\n\r]*+(?:--[^\n]*+[ \t\n\r]*+)*+([A-Za-z_][A-Za-z0-9_]*|[0-9][A-Za-z0-9_.]*|'[^'\\\n\r\t]*'|[-+*/%<>=!|&^~@#?:$\[\]{}]+|.)",
     re.ASCII | re.DOTALL,
@@ -63,7 +53,7 @@ def places_of(text: str) -> list[int]:
 
 def shown(name: str) -> str:
     """A name as the canonical dialect writes it."""
-    return f'"{name}"' if name in _QUOTED else name
+    return f'"{name}"' if name in told().quoted else name
 
 
 def is_present(text: str) -> bool:
@@ -98,7 +88,7 @@ def _word(part: str) -> str:
     large = part.upper()
     if large in KEYWORDS or large in TYPES:
         return large
-    if large in _RESERVED or not (part[0].isalpha() or part[0] == "_"):
+    if large in told().reserved or not (part[0].isalpha() or part[0] == "_"):
         raise NotPlain
     small = part.lower()
     if part == small or (part == large and (small in FUNCTIONS or small in UNITS)):

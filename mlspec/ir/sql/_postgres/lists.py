@@ -1,9 +1,10 @@
 """Aggregates and lists."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, held, whole
 
 

@@ -1,9 +1,10 @@
 """Numbers, and casts."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, held, whole
 
 _T = exp.DataType.Type

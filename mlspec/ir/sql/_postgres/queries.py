@@ -1,7 +1,8 @@
 """Joins, groups, windows and types."""
 
-from sqlglot import exp
+from __future__ import annotations
 
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken
 
 _T = exp.DataType.Type

@@ -1,11 +1,12 @@
 """Texts."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._postgres.numbers import bytewise
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, held, whole
 
 _UNICODE = "und-x-icu"

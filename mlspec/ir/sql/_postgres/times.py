@@ -1,10 +1,11 @@
 """Times and spans of time."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._postgres.numbers import cast
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, held
 
 LENGTHS = frozenset({"microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"})

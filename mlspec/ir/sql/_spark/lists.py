@@ -1,10 +1,11 @@
 """Lists and quantiles."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._spark.words import FLOATS, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call, whole
 
 

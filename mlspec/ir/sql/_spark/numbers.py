@@ -1,10 +1,11 @@
 """Numbers, and casts between them and texts."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._spark.words import AWARE, FLOATS, T, cast, literal, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Rule, Unspoken, call, whole
 
 

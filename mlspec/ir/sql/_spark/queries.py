@@ -1,12 +1,13 @@
 """Joins, groups, windows, tables and types."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from itertools import chain, count
 
-from sqlglot import exp
-
 from mlspec.ir.sql._spark.words import AWARE, NAIVE, T
 from mlspec.ir.sql.dialect import DIALECT
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken
 
 

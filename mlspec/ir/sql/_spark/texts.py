@@ -1,10 +1,11 @@
 """Texts and patterns."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._spark.words import literal
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.patterns import java_pattern
 from mlspec.ir.sql.spoken import Unspoken, call, whole
 

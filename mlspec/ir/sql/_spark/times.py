@@ -1,10 +1,11 @@
 """Times, spans of time and time zones."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
-
 from mlspec.ir.sql._spark.words import AWARE, NAIVE, T, cast, instant, literal, told
+from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.spoken import Unspoken, call, whole
 
 UNITS = frozenset("MICROSECOND MILLISECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR".split())

@@ -1,8 +1,10 @@
 """What the rules for Spark have in common: types, casts, and what is written out."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from sqlglot import exp
+from mlspec.ir.sql.glot import exp
 
 T: Any = exp.DataType.Type
 NAIVE, AWARE = frozenset({T.TIMESTAMP, T.TIMESTAMPNTZ, T.DATETIME}), frozenset({T.TIMESTAMPTZ, T.TIMESTAMPLTZ})
