@@ -23,7 +23,7 @@ def judged(plan: Plan, compiled: Compiled, backends: Backends, state: State, tod
     """The plan with reviews, verdicts and notes. Raises Problems when it would delete or replace what is protected."""
     unwanted, listed = {Action.DELETE, Action.REPLACE}, _listed(plan, compiled, state)
     doomed = [c for c in plan.changes if c.action in unwanted and not c.address.part]
-    found = [_protected(c) for c in doomed if c.protect or str(c.address) in listed]
+    found = [_protected(c, compiled) for c in doomed if c.protect or str(c.address) in listed]
     if found:
         raise Problems(found)
     if plan.empty:
@@ -31,7 +31,7 @@ def judged(plan: Plan, compiled: Compiled, backends: Backends, state: State, tod
     teams = teams_of(compiled)
     roles = {t.name: t.role for t in teams.values()}
     seen = Situation(plan.changes, compiled.desired.resources, plan.environment, roles, today)
-    said = judge(_rules(compiled), seen)
+    said = judge(_rules(compiled), seen, lambda name: compiled.place(Address("policy", name), ("when",)))
     if said.failed:
         raise Problems(said.failed)
     asked = reviews(plan.changes, teams, state)
@@ -40,7 +40,7 @@ def judged(plan: Plan, compiled: Compiled, backends: Backends, state: State, tod
     return replace(plan, verdicts=said.verdicts, reviews=asked, notes=notes, reviews_required=chosen.require_reviews)
 
 
-def _protected(change: Change) -> Diagnostic:
+def _protected(change: Change, compiled: Compiled) -> Diagnostic:
     owner = f", which belongs to `{change.owner}`," if change.owner else ""
     why = f"`{change.address}`{owner} is protected; the plan would {change.action.word} it"
     help_ = (
@@ -49,7 +49,8 @@ def _protected(change: Change) -> Diagnostic:
     )
     if change.action is Action.DELETE:
         help_ += "; if it only has another name now, write a `moved` document, and if it is to stay, a `removed` one"
-    return Diagnostic("protected", why, help=help_)
+    edited = change.fields[0].path if change.fields else ()
+    return Diagnostic("protected", why, compiled.place(change.address, edited), help=help_)
 
 
 def _listed(plan: Plan, compiled: Compiled, state: State) -> frozenset[str]:

@@ -205,7 +205,7 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         refuse_left_behind(plan, state, made_by, self.backends)
         plan = replace(plan, notes=(*plan.notes, *compiled.ignored))
         if not allow_breaking:
-            refuse_breaking(plan)
+            refuse_breaking(plan, compiled.place)
         self.backends.rest()
         return self._whole(plan, state, compiled)
 
@@ -215,7 +215,8 @@ class Session(Running, Drifting, Promoting, Restoring, Modelling, Questions, Agr
         if not plan.back_to:
             refuse_unregistered(plan, compiled.desired, compiled, self.backends)
         made = {c.address for c in plan.changes if c.action not in GONE}
-        files = all_rendered(compiled.desired, self.backends, versions_of(compiled.desired), made)
+        physical = versions_of(compiled.desired)
+        files = all_rendered(compiled.desired, self.backends, physical, made, compiled.ids)
         whole = with_artifacts(judged(plan, compiled, self.backends, state, today()), files.paths)
         told = (*still_true(compiled.warnings, state), *expired(acceptances(compiled), today()))
         return Planned(whole, compiled.desired, files, told)

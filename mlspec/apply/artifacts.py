@@ -1,7 +1,7 @@
 """What is written for a resource: the artifacts of its backend, and a dataset with its certificate."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,17 @@ CERTIFICATE = "dataset.certificate.json"
 
 
 class Artifacts(Mapping[str, str]):
-    """Artifacts by path. Statements are made when they are read: that an engine can be asked for them is known before."""
+    """Artifacts by path. Statements of what was compiled (`sound`) are made when they are read: that they can be is known before."""
 
-    def __init__(self) -> None:
+    def __init__(self, sound: Container[Address]) -> None:
+        self.sound = sound
         self._made: dict[str, str | Callable[[], str]] = {}
         self.paths: dict[Address, tuple[str, ...]] = {}
         """Those of each resource."""
 
     def add(self, resource: Resource, backends: Backends, physical: Mapping[str, str]) -> None:
         """Add the artifacts of a resource."""
-        found = _of(resource, backends, physical)
+        found = _of(resource, backends, physical, sound=resource.address in self.sound)
         self.paths[resource.address] = tuple(found)
         self._made |= found
 
@@ -37,18 +38,29 @@ class Artifacts(Mapping[str, str]):
             made = self._made[path] = made()
         return made
 
+    def __contains__(self, path: object) -> bool:
+        return path in self._made
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._made)
 
     def __len__(self) -> int:
         return len(self._made)
 
+    def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
+        return dict, (dict(self),)  # statements cannot be made elsewhere
 
-def _of(resource: Resource, backends: Backends, physical: Mapping[str, str]) -> Mapping[str, str | Callable[[], str]]:
+
+def _of(
+    resource: Resource, backends: Backends, physical: Mapping[str, str], *, sound: bool
+) -> Mapping[str, str | Callable[[], str]]:
     match resource.body:
         case Relation() as body:
-            engine = backends.engine
-            return {engine.rendered_at(resource.address): lambda: engine.render(resource.address, body, physical).text}
+            engine, address = backends.engine, resource.address
+            if sound and (path := engine.rendered_at(address)):
+                return {path: lambda: engine.render(address, body, physical).text}
+            artifact = engine.render(address, body, physical)
+            return {artifact.path: artifact.text}
         case Workflow() as body:
             return {a.path: a.text for a in backends.pipelines.render(body)}
         case Service() as body:
@@ -58,10 +70,11 @@ def _of(resource: Resource, backends: Backends, physical: Mapping[str, str]) -> 
 
 
 def all_rendered(
-    desired: DesiredState, backends: Backends, physical: Mapping[str, str], addresses: Iterable[Address]
-) -> Artifacts:
-    """The artifacts of resources."""
-    found = Artifacts()
+    desired: DesiredState, backends: Backends, physical: Mapping[str, str], addresses: Iterable[Address],
+    sound: Container[Address] = (),
+) -> Artifacts:  # fmt: skip
+    """The artifacts of resources; `sound` are those that were compiled now: nothing in them is refused later."""
+    found = Artifacts(sound)
     for address in sorted(addresses):
         found.add(desired.resources[address], backends, physical)
     return found

@@ -17,6 +17,7 @@ from mlspec.base.value import dataclass, field, replace
 from mlspec.ir.codec import encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.resource import Resource
+from mlspec.ledger.history import REPARENTED
 from mlspec.ledger.run import NotRecorded
 from mlspec.plan.change import Action, Change, Consequence, Plan
 from mlspec.plan.moves import GONE
@@ -138,7 +139,7 @@ class _Walk:
 
 
 def _put(record: Record, resource: Resource, change: Change | None) -> Put:
-    action, reason = (change.action.word, change.reason) if change else ("update", "reparented")
+    action, reason = (change.action.word, change.reason) if change else ("update", REPARENTED)
     return Put(record, action, reason, encode_resource(resource))
 
 

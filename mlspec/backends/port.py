@@ -95,10 +95,12 @@ class SqlEngine(Backend, Taking):
     def rest(self) -> None:
         """Let others have the warehouse until the next question."""
 
-    @staticmethod
-    def rendered_at(address: Address) -> str:
-        """The path of what `render` writes."""
-        return f"sql/{address.kind}/{address.name}.sql"
+    def rendered_at(self, address: Address) -> str:
+        """The path of what `render` gives, where all that it could refuse is refused by `refused` already: then it is asked late.
+
+        Empty, as it is for an engine that says nothing of it: `render` is asked while a plan is made.
+        """
+        return ""
 
     @abstractmethod
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:

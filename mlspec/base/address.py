@@ -29,7 +29,7 @@ class Address:
         return self.__dict__["_hash"]  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[type["Address"], tuple[str, str, str]]:
-        return Address, (self.kind, self.name, self.part)  # a hash is of one process
+        return type(self), (self.kind, self.name, self.part)  # a hash is of one process
 
     @property
     def whole(self) -> "Address":

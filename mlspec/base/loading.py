@@ -33,7 +33,7 @@ def without_plugins() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[name]
+        os.environ.pop(name, None)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ What cannot be read is not there; what cannot be written is not kept. A value is
 """
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ FORMAT = 5
 _KEPT = 32
 """Texts by name that are kept: of several environments, with several values of variables."""
 _DIGITS = 32
+_ID = re.compile(rb"[0-9a-f]{32}")
 _SPARE = 3
 """Values that nobody may need any more, for each that somebody does."""
 _AT_ONCE = 500
@@ -115,12 +117,16 @@ class Cache:
         self.keep({name: text}, {}, None)
 
     def _forget(self, file: Any, needed: set[str]) -> None:
-        """Let go of old compiles, and of all bodies but those of the newest when there are too many."""
+        """Let go of old compiles, and of all bodies that no compile speaks of when there are too many."""
         file.execute("DELETE FROM facts WHERE name NOT IN (SELECT name FROM facts ORDER BY at DESC LIMIT ?)", [_KEPT])
         (count,) = file.execute("SELECT count(*) FROM bodies").fetchone()
-        if count <= len(needed) * _SPARE + 1000:
+        (compiles,) = file.execute("SELECT count(*) FROM facts WHERE name LIKE '% facts'").fetchone()
+        if count <= len(needed) * _SPARE * max(compiles, 1) + 1000:
             return
-        stale = [(i,) for (i,) in file.execute("SELECT id FROM bodies") if i not in needed]
+        spoken = set[bytes]()
+        for (value,) in file.execute("SELECT value FROM facts"):  # other environments need theirs
+            spoken.update(_ID.findall(value))
+        stale = [(i,) for (i,) in file.execute("SELECT id FROM bodies") if i.encode() not in spoken and i not in needed]
         file.executemany("DELETE FROM bodies WHERE id = ?", stale)
 
     def close(self) -> None:

@@ -102,9 +102,9 @@ class Parts(Mapping[str, T], Generic[T]):
             self._load([name])
         return self._known[name]
 
-    def load(self) -> None:
-        """Read all of them, for somebody who will ask for each."""
-        self._load([name for name in self._rests if name not in self._known])
+    def load(self, names: Iterable[str] | None = None) -> None:
+        """Read several of them, or all, for somebody who will ask for each."""
+        self._load([n for n in (self._rests if names is None else names) if n in self._rests and n not in self._known])
 
     def _load(self, names: list[str]) -> None:
         texts = self._fetch([self._rests[name] for name in names])

@@ -10,7 +10,7 @@ from mlspec.base.diag import Diagnostic, Problems, Report
 from mlspec.base.digest import digest
 from mlspec.base.value import dataclass, field, replace
 from mlspec.compile.cache import made_by
-from mlspec.compile.details import Details, DocHead, SpecHead
+from mlspec.compile.details import Details, DocHead, Lost, SpecHead
 from mlspec.compile.facts import BODY, WORDS, Doc, Facts, SpecFacts
 from mlspec.compile.gather import Head, bind_one, is_project, overrides_used, prepared_of, read_head, said_name
 from mlspec.compile.gathered import Gathered, accepts_of, backends_of, beside_of
@@ -44,11 +44,13 @@ def compile_partly(
 ) -> Compiled | None:
     """The project compiled, and kept; None where something is wrong with it."""
     words = f"{made_by()} words"
-    remember(lambda: request.cache.fact(words), lambda text: request.cache.note(words, text))
     try:
+        remember(lambda: request.cache.fact(words), lambda text: request.cache.note(words, text))
         return _Partly(request, facts if details else None, details, changed, files).compiled()
     except (_Given, Problems):
         return None
+    finally:
+        remember(None)
 
 
 def bound_in(
@@ -142,7 +144,7 @@ class _Partly(Kept):
         ids = self._keep(blank)
         plain = replace(gathered, files=Files(self.request.root))  # what files hold later is looked at then
         return Compiled(
-            plain, lambda: graph if self.resolved else self._resolved(bound), desired, self.report.warnings, ids
+            plain, lambda: graph if self.resolved else self._asked_for(bound), desired, self.report.warnings, ids
         )
 
     def _graph(self, bound: Mapping[Address, Bound]) -> Graph:
@@ -162,9 +164,16 @@ class _Partly(Kept):
         tables = tables_among(a for a in files if heads[str(a)].offers)
         return Graph(bound, order, edges, tables, mentions=said)
 
+    def _asked_for(self, bound: Mapping[Address, Bound]) -> Graph:
+        """The graph, for somebody who asks for it when all is done; what is not kept any more is bound again."""
+        try:
+            return self._resolved(bound)
+        except Lost:
+            return resolve(bound, frozenset(), Report(), {})
+
     def _resolved(self, bound: Mapping[Address, Bound]) -> Graph:
         if self.details is not None:
-            self.details.specs.load()
+            self.details.specs.load(map(str, self.gathering.fresh))
         said = Said(self.specs)
         return resolve(bound, frozenset(), self.report, {a: said[a] for a in self.gathering.fresh})
 

@@ -18,6 +18,8 @@ from mlspec.state.journal import Drop, Numbered, Put
 
 _AT_ONCE = 8
 INTERRUPTED = "interrupted"
+REPARENTED = "reparented"
+"""Why a record is written anew of which nothing but the name of a parent has changed."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,13 @@ def _once(store: StateStore, name: str, text: str) -> None:
 def _told(claim: Claim, mine: Sequence[Numbered]) -> Past:
     begin: Mapping[str, Any] = next((n.entry.begin for n in mine if n.entry.begin), {}) or {}
     end: Mapping[str, Any] = next((n.entry.end for n in mine if n.entry.end), {}) or {}
-    steps = [s for n in mine for s in n.entry.steps]
+    every = [s for n in mine for s in n.entry.steps]
+    left = {s.moved for s in every if isinstance(s, Put)} - {""}
+    steps = [s for s in every if not (isinstance(s, Drop) and str(s.address) in left)]  # a move is one change
     summary: dict[str, int] = {}
     for step in steps:
+        if step.reason == REPARENTED:
+            continue  # a parent of it has another name: that is recorded, and was no change of it
         summary[step.action or "record"] = summary.get(step.action or "record", 0) + 1
     return Past(
         0, claim.id, claim.why, claim.when, mine[-1].entry.at, claim.who, claim.host, end.get("result", INTERRUPTED),

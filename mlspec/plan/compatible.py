@@ -5,11 +5,11 @@ version that does not need it. So what is built is built first (expand), models 
 only then is the old taken away (contract).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mlspec.base.address import Address
-from mlspec.base.diag import Diagnostic, Problems
+from mlspec.base.diag import Diagnostic, Problems, Span
 from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.ir.relation import Relation
@@ -18,6 +18,8 @@ from mlspec.plan.change import Action, Breaking, Change, Plan
 from mlspec.plan.moves import GONE
 from mlspec.state.model import Record, State
 
+Place = Callable[[Address, tuple[str | int, ...]], Span | None]
+"""Where the files say a field of a resource; nothing for what they do not hold any more."""
 READS = "reads"
 """Where the outputs of a service say what it reads."""
 
@@ -34,11 +36,19 @@ def with_compatibility(plan: Plan, desired: DesiredState, state: State) -> Plan:
     return replace(plan, changes=held, breaking=found)
 
 
-def refuse_breaking(plan: Plan) -> None:
-    """Raise Problems for every live deployment that would lose a feature and does not move in this plan."""
-    found = [_problem(b) for b in plan.breaking if not b.moves]
+def refuse_breaking(plan: Plan, place: Place) -> None:
+    """Raise Problems for every live deployment that would lose a feature and does not move in this plan; `place` is where files say a field."""
+    found = [_problem(b, _place(b, plan, place)) for b in plan.breaking if not b.moves]
     if found:
         raise Problems(found)
+
+
+def _place(one: Breaking, plan: Plan, place: Place) -> Span | None:
+    """Where what takes the column away is written; the deployment, where the files say nothing of it any more."""
+    address = Address.parse(one.address)
+    change = next((c for c in plan.changes if c.address == address), None)
+    edited = change.fields[0].path if change is not None and change.fields else ()
+    return place(address, edited) or place(Address.parse(one.deployment), ())
 
 
 def _broken(record: Record, changes: Mapping[Address, Change], desired: DesiredState) -> Iterator[Breaking]:
@@ -95,7 +105,7 @@ def _lost(read: Mapping[str, Any], change: Change, desired: DesiredState) -> tup
 _DONE = {"removed": "removed", "renamed": "renamed to `{}`", "retyped": "of another type, `{}`"}
 
 
-def _problem(one: Breaking) -> Diagnostic:
+def _problem(one: Breaking, span: Span | None) -> Diagnostic:
     owner = f" of `{one.owner}`" if one.owner else ""
     done = _DONE[one.change].format(one.after)
     message = f"`{one.deployment}`{owner} is live and reads `{one.address}.{one.column}`, which would be {done}"
@@ -103,4 +113,4 @@ def _problem(one: Breaking) -> Diagnostic:
         "keep the column until it has moved, let the same plan retrain its model and redeploy it"
         " (take it out of the feature set, and select the deployment too), or give `--allow-breaking`"
     )
-    return Diagnostic("breaking-change", message, help=ways)
+    return Diagnostic("breaking-change", message, span, help=ways)

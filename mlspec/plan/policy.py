@@ -1,9 +1,9 @@
 """Policies over a plan: which of them a change, or a resource, meets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from mlspec.base.diag import Diagnostic
+from mlspec.base.diag import Diagnostic, Span
 from mlspec.base.value import dataclass
 from mlspec.ir.condition import ConditionProblem, holds
 from mlspec.plan.change import Verdict
@@ -44,8 +44,8 @@ class Judgement:
     notes: tuple[str, ...] = ()
 
 
-def judge(rules: Iterable[Rule], seen: Situation) -> Judgement:
-    """What the policies say of a situation."""
+def judge(rules: Iterable[Rule], seen: Situation, place: Callable[[str], Span | None]) -> Judgement:
+    """What the policies say of a situation; `place` is where the condition of a policy is written."""
     met: list[Verdict] = []
     failed: list[Diagnostic] = []
     notes: dict[str, None] = {}
@@ -61,7 +61,12 @@ def judge(rules: Iterable[Rule], seen: Situation) -> Judgement:
                     notes[_said(rule, address, exemption, seen.today)] = None
         except _NoAnswer as problem:
             failed.append(
-                Diagnostic("policy-failed", str(problem), help="docs/policies.md says what an expression sees")
+                Diagnostic(
+                    "policy-failed",
+                    str(problem),
+                    place(rule.name),
+                    help="docs/policies.md says what an expression sees",
+                )
             )
     return Judgement(tuple(met), tuple(failed), tuple(notes))
 

@@ -199,3 +199,28 @@ def test_what_is_lost_of_an_earlier_run_is_made_again(tmp_path, monkeypatch):
         assert session.compiled.desired.resources
         assert session.compiled.graph.order
     assert not whole
+
+
+def test_a_graph_that_is_asked_for_late_needs_nothing_that_is_kept(tmp_path):
+    """The cache may be deleted, or lose a part, between a compile of what has changed and the question."""
+    layered_project.write(tmp_path)
+    layered_project.write_data(tmp_path)
+    with Session(tmp_path) as session:
+        true = session.compiled.graph.edges
+    path = tmp_path / "feature_view.habits.doc.yaml"
+    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    with Session(tmp_path) as session:
+        assert session.compiled
+        session._cache._file.execute("DELETE FROM bodies")
+        found = session.compiled.graph.edges
+    assert {a: list(e) for a, e in found.items()} == {a: list(e) for a, e in true.items()}
+
+
+def test_what_other_environments_need_is_not_forgotten(tmp_path):
+    cache = Cache(tmp_path / "facts.db")
+    texts = {f"{n:032x}": f"text {n}" for n in range(4000)}
+    mine, others, nobodys = list(texts)[:10], list(texts)[10:20], list(texts)[20:]
+    cache.keep({"a facts": "", "b heads": f'["{others[0]}"]', "b facts": str(others[1:])}, texts, None)
+    cache.keep({"a facts": str(mine)}, {}, set(mine))
+    assert cache.bodies(texts) == {i: texts[i] for i in (*mine, *others)}
+    assert len(nobodys) > 3000

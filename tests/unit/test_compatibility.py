@@ -66,6 +66,7 @@ def refused(root, **wish):
         plan(root, **wish)
     (found,) = caught.value.diagnostics
     assert found.code == "breaking-change"
+    assert found.span is not None  # where the edit is, or the deployment
     return f"{found.message} {found.help}"
 
 

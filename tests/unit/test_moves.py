@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import layered_project
@@ -70,6 +71,10 @@ def test_nothing_is_built_for_a_feature_view_that_is_called_otherwise(root):
     assert all(c.reason in {"moved", "renamed"} for c in planned.changes)
     assert not [c for c in planned.changes if c.consequences]
     assert from_json(to_json(planned)) == planned
+    with Session(root) as session:
+        assert session.history()[-1].summary == Counter(
+            c.action.word for c in planned.changes
+        )  # one of each, as planned
     assert plan(root).empty
     assert plan(root, refresh=False).empty
     assert read(root, "feature_view.spending")

@@ -6,7 +6,7 @@ from pathlib import Path
 import layered_project
 import pytest
 from layered_project import documents, of
-from small_projects import apply, plan
+from small_projects import apply, plan, write_csv, write_project
 
 from mlspec.base.diag import Problems
 from mlspec.plan.packs import PACKS
@@ -274,3 +274,40 @@ def test_a_policy_that_cannot_be_meant_is_refused(tmp_path, policy, code):
     errors = [d for d in caught.value.diagnostics if d.severity.value == "error"]
     assert {d.code for d in errors} == {code}
     assert all(d.span for d in errors)
+
+
+# -- where it is said ----------------------------------------------------------------------------------------------------
+
+
+def test_a_condition_without_an_answer_is_told_at_its_place(tmp_path):
+    columns = {"id": "int64", "amount": "int64"}
+    source = {"kind": "source", "name": "orders", "files": "orders.csv", "columns": columns, "protect": True}
+    rule = {
+        "kind": "policy",
+        "name": "careful",
+        "message": "no",
+        "enforce": "deny",
+        "when": "change.fields[3].after == 1",
+    }
+    write_csv(tmp_path / "orders.csv", columns, [[1, 2]])
+    write_project(tmp_path, [source, rule])
+    with pytest.raises(Problems) as caught:
+        plan(tmp_path)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.span.file) == ("policy-failed", "policy.careful.doc.yaml")
+    assert "when" in (tmp_path / found.span.file).read_text().splitlines()[found.span.line - 1]
+
+
+def test_what_is_protected_is_told_where_it_was_edited(tmp_path):
+    columns = {"id": "int64", "amount": "int64"}
+    entity = {"kind": "entity", "name": "order", "keys": {"id": "int64"}, "protect": True}
+    source = {"kind": "source", "name": "orders", "files": "orders.csv", "columns": columns}
+    write_csv(tmp_path / "orders.csv", columns, [[1, 2]])
+    write_project(tmp_path, [source, entity])
+    assert apply(tmp_path)[2].ok
+    write_project(tmp_path, [source, {**entity, "keys": {"amount": "int64"}}])
+    with pytest.raises(Problems) as caught:
+        plan(tmp_path)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.span.file) == ("protected", "entity.order.doc.yaml")
+    assert "amount" in (tmp_path / found.span.file).read_text().splitlines()[found.span.line - 1]

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,15 @@ from small_projects import write_csv, write_project
 
 import mlspec
 from mlspec.backends.engines._duckdb.functions import _COMMON, functions
+from mlspec.backends.engines.duckdb import DuckDB
+from mlspec.backends.port import Artifact, BackendError, SqlEngine
+from mlspec.base.value import replace
 from mlspec.compile.cache import Cache
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.sql._plain import told as telling
 from mlspec.ir.sql._plain.values import type_of
 from mlspec.ir.sql.dialect import data_type, from_sql
+from mlspec.plan.diff import Wish
 from mlspec.session import Session
 
 LOADED = ("sqlglot", "concurrent.futures", "logging", "duckdb")
@@ -134,3 +139,52 @@ def test_modules_of_every_compile_ask_for_nothing_of_it():
     code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\nprint('sqlglot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "False"
+
+
+# -- statements ----------------------------------------------------------------------------------------------------------
+
+
+def artifacts(project):
+    with Session(project) as session:
+        assert session.plan(refresh=False)
+    edited(project, "net > 10", "net > 11")
+    with Session(project) as session:
+        return session.plan(refresh=False).artifacts
+
+
+def test_statements_are_a_mapping_like_any_other(project):
+    found = artifacts(project)
+    (path,) = [p for p in found if "habits" in p]
+    assert path in found
+    assert "habits" not in found
+    sent = pickle.loads(pickle.dumps(found))  # noqa: S301 - just made
+    assert type(sent) is dict
+    assert sent == dict(found)
+    assert "> 11" in sent[path]
+
+
+def test_an_engine_that_says_nothing_of_its_paths_is_asked_while_a_plan_is_made(project, monkeypatch):
+    monkeypatch.setattr(DuckDB, "rendered_at", SqlEngine.rendered_at)
+    monkeypatch.setattr(DuckDB, "render", lambda self, address, *_: Artifact(f"mine/{address.name}", "text"))
+    assert artifacts(project)["mine/habits"] == "text"
+
+
+def test_what_was_recorded_is_looked_at_before_anything_is_done(project):
+    """What an apply goes back to was not compiled now: that it may be run is found when the plan is made."""
+    with Session(project) as session:
+        planned = session.plan()
+        assert session.apply(planned, on_event=lambda _: None).ok
+    edited(project, "net > 10", "net > 11")
+    with Session(project) as session:
+        assert session.apply(session.plan(), on_event=lambda _: None).ok
+    with Session(project) as session:
+        then = session.applied_after(1)
+        resources = {
+            a: replace(r, body=replace(r.body, query="SELECT * FROM read_csv('/etc/passwd')"))
+            if a.name == "habits"
+            else r
+            for a, r in then.resources.items()
+        }
+        damaged = replace(session.compiled, desired=replace(then, resources=resources), ids={})
+        with pytest.raises(BackendError, match="a definition may only read declared sources"):
+            session.plan_of(damaged, session.recorded()[0], Wish())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin
-from mlspec.ir.sql._plain.grammar import Query, plain
+from mlspec.ir.sql._plain.grammar import Query, Select, plain
 from mlspec.ir.sql._plain.told import keep_with
 from mlspec.ir.sql._plain.understand import understand
 from mlspec.ir.sql.analysis import Analysis, Lookup
@@ -14,13 +14,16 @@ from mlspec.ir.sql.glot import exp
 
 _READ: dict[str, Query | None] = {}
 """Queries whose tables were looked for, until they are understood; None for what is not plain."""
+_UNREAD = Query("", {}, Select(False, [], [], False))  # noqa: FBT003 - it stands for none
 _MOST_READ = 2_000
 """More than these are read again when they are understood."""
 
 
 def analyse(text: str, lookup: Lookup) -> Analysis:
     """Understand one SELECT. Raises SqlProblems with everything that is wrong with it."""
-    query = _READ.pop(text) if text in _READ else plain(text)
+    query = _READ.pop(text, _UNREAD)
+    if query is _UNREAD:
+        query = plain(text)
     found = understand(query, lookup) if query is not None else None
     if found is not None:
         return found
@@ -31,7 +34,9 @@ def analyse(text: str, lookup: Lookup) -> Analysis:
 
 def named_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The tables that a query reads: the name as written, its offset and length; nothing if it cannot be parsed."""
-    query = _READ[text] if text in _READ else plain(text)
+    query = _READ.get(text, _UNREAD)
+    if query is _UNREAD:
+        query = plain(text)
     if len(_READ) < _MOST_READ:
         _READ[text] = query
     if query is not None:
@@ -49,10 +54,10 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
     return expression_over(text, columns)
 
 
-def remember(fetch: Callable[[], str | None], keep: Callable[[str], None]) -> None:
+def remember(fetch: Callable[[], str | None] | None, keep: Callable[[str], None] = lambda _: None) -> None:
     """Where a text is kept that spares the next run to load sqlglot for plain queries: it tells what sqlglot says of words and types.
 
-    It is true for the versions of sqlglot and of this program with which it was made.
+    It is true for the versions of sqlglot and of this program with which it was made. None: nowhere from now on.
     """
     keep_with(fetch, keep)
 

@@ -49,7 +49,7 @@ def parsed_query(text: str) -> exp.Query:
     """The tree of a canonical query. Raises SqlProblems for anything else: a saved plan may have been written by others."""
     try:
         trees = sqlglot.parse(text, dialect=DIALECT)
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         trees = []
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise SqlProblems(SqlProblem("forbidden-sql", "a definition is one query"))

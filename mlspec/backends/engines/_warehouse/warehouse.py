@@ -101,6 +101,9 @@ class Warehouse(Differs):
                 found[str(error)] = error.help
         return tuple(found.items())
 
+    def rendered_at(self, address: Address) -> str:
+        return f"sql/{address.kind}/{address.name}.sql"
+
     @explained
     def render(self, address: Address, relation: Relation, physical: Physical) -> Artifact:
         shown = self.shown(relation.scan) if relation.scan else None

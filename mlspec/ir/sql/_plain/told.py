@@ -43,9 +43,9 @@ _keepers: list[tuple[Fetch, Keep]] = []
 _known: list[Told] = []
 
 
-def keep_with(fetch: Fetch, keep: Keep) -> None:
-    """Where the answers are looked for before sqlglot is asked, and kept when it was."""
-    _keepers[:] = [(fetch, keep)]
+def keep_with(fetch: Fetch | None, keep: Keep) -> None:
+    """Where the answers are looked for before sqlglot is asked, and kept when it was; nowhere from now on, without `fetch`."""
+    _keepers[:] = [(fetch, keep)] if fetch is not None else []
 
 
 def told() -> Told:
