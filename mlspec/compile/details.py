@@ -78,11 +78,15 @@ class Heads:
         """Everything that was asked of files, with the answers that are known; of contents, only of which."""
         whole = Asked()
         heads: list[DocHead | SpecHead] = [*self.docs.values(), *self.specs.values()]
-        for head in heads:
-            whole.held.update(dict.fromkeys(head.held, ""))
-            whole.paths.update((name, known.paths[name]) for name in head.paths)
-            whole.globs.update((name, known.globs[name]) for name in head.globs)
-            whole.folders.update((name, known.folders[name]) for name in head.folders)
+        for head in heads:  # most asked for one file, or for none
+            for name in head.held:
+                whole.held[name] = ""
+            for name in head.paths:
+                whole.paths[name] = known.paths[name]
+            for name in head.globs:
+                whole.globs[name] = known.globs[name]
+            for name in head.folders:
+                whole.folders[name] = known.folders[name]
         return whole
 
     def needed(self) -> set[str]:
