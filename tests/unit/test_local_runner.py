@@ -217,7 +217,8 @@ def test_what_a_step_leaves_in_the_background_does_not_outlive_it(project: Proje
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_when_mlspec_is_ended(tmp_path: Path, number: int):
     script = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from local_project import *
 Project(Path(sys.argv[1])).run(command("a", BEATS + " & " + BEATS))
