@@ -75,26 +75,26 @@ def carry_out(
 def show_saved(planned: "Planned", args: argparse.Namespace, how: str) -> int:
     """Show a plan that was saved, and `how` it is applied; the exit code."""
     from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
-    from mlspec.plan.file import to_json  # noqa: PLC0415 - as above
+    from mlspec.plan.file import for_people, to_json  # noqa: PLC0415 - as above
 
     show_warnings(planned.warnings, root_of(args), args.no_color)
     screen = results(args.no_color)
     if args.format == "json":
         screen.data(as_json(to_json(planned.plan)))
     else:
-        screen.show(view.as_text(to_json(planned.plan), screen.look))
+        screen.show(view.as_text(for_people(planned.plan), screen.look))
     progress(args.no_color).show(f"Saved to `{args.out}`; `{how}` does exactly this.")
     return 1 if planned.plan.denied else 0
 
 
 def _carried_out(session: "Session", planned: "Planned", args: argparse.Namespace, *, ask: bool) -> int:
     from mlspec.cli.views import plan as view  # noqa: PLC0415 - start-up time
-    from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
+    from mlspec.plan.file import for_people  # noqa: PLC0415 - start-up time
 
     plan = planned.plan
     show_warnings(planned.warnings, root_of(args), args.no_color)
     screen = results(args.no_color) if args.format == "text" else progress(args.no_color)
-    screen.show(view.as_text(to_json(plan), screen.look))
+    screen.show(view.as_text(for_people(plan), screen.look))
     for approval in (*planned.approvals, *planned.void):
         counts = "" if approval in planned.approvals else ", of another plan: it does not count"
         progress(args.no_color).show(f"Approved by {approval.who} for {approval.team}, {approval.when}{counts}")

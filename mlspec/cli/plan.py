@@ -69,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
             )  # fmt: skip
         if args.out:
             session.save(planned, Path(args.out))
-    from mlspec.plan.file import to_json  # noqa: PLC0415 - start-up time: it brings sqlglot
+    from mlspec.plan.file import for_people, to_json  # noqa: PLC0415 - start-up time
 
     show_warnings(planned.warnings, root_of(args), args.no_color)
-    show_plan(to_json(planned.plan), planned.artifacts, args)
+    show_plan((to_json if args.format == "json" else for_people)(planned.plan), planned.artifacts, args)
     if args.out:
         progress(args.no_color).show(f"Saved to `{args.out}`; `mlspec apply {args.out}` does exactly this.")
     if planned.plan.denied:

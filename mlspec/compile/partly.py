@@ -190,7 +190,7 @@ class _Partly(Kept):
         context = _context(head, self._held(PROJECT_FILE))
         same = self.facts is not None and self.facts.context == context
         ignored = ignored_by(head.document.data)
-        names = yaml_files(self.request.root, ignored)
+        names = yaml_files(self.request.root, ignored) if self.facts is None or self._listed_anew() else self.facts.yaml
         for name in (PROJECT_FILE, *names):
             doc = self.details.heads.docs.get(name) if same and self.details else None
             if doc is not None and self._as_it_was(name, doc):
@@ -202,6 +202,9 @@ class _Partly(Kept):
             overrides_used(head, {s for name in self.gathering.docs for s in self._doc(name).said}, self.report)
         self._sound()
         return self._whole(head, documents), context, list(ignored), list(names)
+
+    def _listed_anew(self) -> bool:
+        return self.changed.listed or PROJECT_FILE in self.changed.held
 
     def _whole(self, head: Head, documents: tuple[Document, ...]) -> Gathered:
         found = self.gathering

@@ -1,6 +1,7 @@
 """Forms as compact text and back, for what mlspec itself keeps between two runs; `codec` is for what others read too."""
 
 import json
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache, partial
@@ -48,7 +49,7 @@ def _plain(value: Any) -> Any:
         return {_TYPE: str(value)}
     if type(value) is Address:
         return {_ADDRESS: str(value)}
-    known = _classes()[type(value).__name__]
+    known = _class(type(value).__name__)
     values = known.values(value)
     return {type(value).__name__: (values,) if known.single else values}
 
@@ -59,7 +60,7 @@ def _built(data: dict[str, Any]) -> Any:
         return _column_type(values)
     if name == _ADDRESS:
         return Address.parse(values)
-    known = _classes()[name]
+    known = _class(name)
     made = [_frozen(v) if type(v) is list else v for v in values]
     for place, word in known.words:
         made[place] = word(made[place])
@@ -76,25 +77,23 @@ def _column_type(text: str) -> ColumnType:
 
 
 @cache
-def _classes() -> dict[str, _Class]:
-    """All classes that a form may hold, by name."""
-    found: dict[str, _Class] = {}
-    todo: list[Any] = list(_ROOTS)
-    while todo:
-        hint = todo.pop()
-        if get_origin(hint) is not None:
-            todo.extend(a for a in get_args(hint) if a not in {NoneType, Ellipsis})
-        elif (
-            isinstance(hint, type)
-            and is_dataclass(hint)
-            and hint.__name__ not in found
-            and hint not in {ColumnType, Address}
-        ):
-            hints = get_type_hints(hint)
-            names = [f.name for f in fields(hint)]
-            words = tuple((i, w) for i, n in enumerate(names) if (w := _word(hints[n])))
-            found[hint.__name__] = _Class(hint, attrgetter(*names), len(names) == 1, words)
-            todo.extend(hints[n] for n in names)
+def _class(name: str) -> _Class:
+    """How the values of a class that a form may hold are written. Raises LookupError for any other."""
+    kind = _kinds()[name]
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    words = tuple((i, w) for i, n in enumerate(names) if (w := _word(hints[n])))
+    return _Class(kind, attrgetter(*names), len(names) == 1, words)
+
+
+@cache
+def _kinds() -> dict[str, type]:
+    """The classes of the modules that forms are made in, by name: `pack` writes no others, and there are no two of one name."""
+    found: dict[str, type] = {}
+    for root in _ROOTS:
+        for value in vars(sys.modules[root.__module__]).values():
+            if isinstance(value, type) and is_dataclass(value) and value not in {ColumnType, Address}:
+                found[value.__name__] = value
     return found
 
 

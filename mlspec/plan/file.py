@@ -7,7 +7,7 @@ from typing import Any
 from mlspec.base.address import Address
 from mlspec.base.diag import problem
 from mlspec.base.digest import digest
-from mlspec.base.value import asdict, dataclass
+from mlspec.base.value import asdict, dataclass, replace
 from mlspec.ir.codec import decode_resource, encode_resource
 from mlspec.ir.desired import DesiredState
 from mlspec.plan import drift, evidence
@@ -30,6 +30,11 @@ from mlspec.plan.change import (
     Why,
 )  # fmt: skip
 from mlspec.plan.saved import checked
+
+
+def for_people(plan: Plan) -> dict[str, Any]:
+    """What the text that people see is made of: the plan as JSON, without the digests of all that it is bound to."""
+    return to_json(replace(plan, state_digest="", specs_digest=""))
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

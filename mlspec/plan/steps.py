@@ -7,7 +7,7 @@ the new is built beside the old (expand), and after the deployments have moved t
 from collections.abc import Iterable, Mapping
 
 from mlspec.base.address import Address
-from mlspec.base.dag import in_order
+from mlspec.base.dag import in_order, upstream
 from mlspec.base.value import replace
 from mlspec.ir.desired import DesiredState
 from mlspec.plan.change import Action, Change, Consequence, Plan, Step
@@ -81,12 +81,15 @@ def _needs(changes: Mapping[Address, Change], desired: DesiredState, state: Stat
 def _nearest(
     parents: Mapping[Address, tuple[Address, ...]], changed: set[Address]
 ) -> Mapping[Address, frozenset[Address]]:
+    """For each that changes, and all above it, the changes that are met first on the way up."""
     found: dict[Address, frozenset[Address]] = {}
-    place = {a: i for i, a in enumerate(parents)}
-    sound = all(place.get(p, -1) < i for a, i in place.items() for p in parents[a])
-    for address in parents if sound else in_order(parents):  # as a rule, each comes after its parents already
+    asked = upstream(parents, changed)
+    above = {a: parents[a] for a in parents if a in asked}
+    place = {a: i for i, a in enumerate(above)}
+    sound = all(place.get(p, -1) < i for a, i in place.items() for p in above[a])
+    for address in above if sound else in_order(above):  # as a rule, each comes after its parents already
         near: set[Address] = set()
-        for parent in parents.get(address, ()):
+        for parent in above.get(address, ()):
             near |= {parent} if parent in changed else found.get(parent, frozenset())
         found[address] = frozenset(near)
     return found

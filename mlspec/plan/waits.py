@@ -3,7 +3,7 @@
 An alias that is pinned, and a deployment that serves such a version, need nothing of what the model is made of now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from mlspec.base.address import Address
 from mlspec.ir.alias import Alias
@@ -13,12 +13,27 @@ from mlspec.plan.change import Change
 from mlspec.plan.compatible import same_version
 
 
-def waits_of(
-    resources: Mapping[Address, Resource], changes: Iterable[Change] = ()
-) -> dict[Address, tuple[Address, ...]]:
+class Waits(Mapping[Address, tuple[Address, ...]]):
+    """For each address those that it waits for, found out when it is asked for: of most of a large project, nobody asks."""
+
+    def __init__(self, resources: Mapping[Address, Resource], moving: Container[Address]) -> None:
+        self._resources, self._moving = resources, moving
+
+    def __getitem__(self, address: Address) -> tuple[Address, ...]:
+        resource = self._resources[address]
+        moves = any(p in self._moving for p in resource.parents)
+        return resource.parents if moves else waits_for(resource, self._resources)
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._resources)
+
+    def __len__(self) -> int:
+        return len(self._resources)
+
+
+def waits_of(resources: Mapping[Address, Resource], changes: Iterable[Change] = ()) -> Waits:
     """For each address those that it waits for. A version of a model that gets another name is there only after it has."""
-    moving = {c.address for c in changes if c.previous or c.existing}
-    return {a: r.parents if moving.intersection(r.parents) else waits_for(r, resources) for a, r in resources.items()}
+    return Waits(resources, {c.address for c in changes if c.previous or c.existing})
 
 
 def waits_for(resource: Resource, resources: Mapping[Address, Resource]) -> tuple[Address, ...]:

@@ -12,9 +12,7 @@ from mlspec.backends.engines._warehouse.explained import explained
 from mlspec.backends.engines._warehouse.line import Line
 from mlspec.backends.engines._warehouse.trees import counted
 from mlspec.backends.engines._warehouse.warehouse import Warehouse
-from mlspec.backends.outside import reader
 from mlspec.backends.outside.confinement import confine
-from mlspec.backends.outside.explain import explain
 from mlspec.backends.port import BackendError, Capability
 from mlspec.base.address import Address
 from mlspec.base.digest import digest
@@ -144,13 +142,19 @@ class DuckDB(Warehouse):
     # -- how it differs ------------------------------------------------------------------------------------------------
 
     def shown(self, scan: Scan) -> "exp.Query | None":
+        from mlspec.backends.outside import reader  # noqa: PLC0415 - start-up time: a plan reads no source through it
+
         return reader.query(scan)
 
     def scanned(self, line: Line, address: Address, relation: Relation, scan: Scan) -> "exp.Query":
+        from mlspec.backends.outside import reader  # noqa: PLC0415 - as above
+
         assert isinstance(line, DuckLine)  # noqa: S101 - its own
         return reader.checked(line.raw, address, scan, self.place)
 
     def diagnose(self, line: Line, address: Address, relation: Relation, error: Exception) -> None:
+        from mlspec.backends.outside.explain import explain  # noqa: PLC0415 - as above
+
         assert isinstance(line, DuckLine)  # noqa: S101 - its own
         line.begin_again()
         explain(line.raw, address, relation, self.place, str(error))

@@ -7,9 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlspec.backends.outside import reader
 from mlspec.backends.outside.confinement import confine
-from mlspec.backends.outside.explain import explain
 from mlspec.backends.port import BackendError, Place
 from mlspec.base.address import Address
 from mlspec.ir.columntype import ColumnType
@@ -29,6 +27,9 @@ def copied(address: Address, relation: Relation, scan: Scan, place: Place, said:
     `options` are those of DuckDB's COPY (`FORMAT parquet`).
     """
     import duckdb  # noqa: PLC0415 - a fifth of a second that only a build pays
+
+    from mlspec.backends.outside import reader  # noqa: PLC0415 - as above
+    from mlspec.backends.outside.explain import explain  # noqa: PLC0415 - as above
 
     place.private.mkdir(parents=True, exist_ok=True)
     with reader.reading(place) as connection, TemporaryDirectory(dir=place.private) as folder:
