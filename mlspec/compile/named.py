@@ -1,6 +1,6 @@
 """What the project and its policies say about others by name, without needing them: kinds, addresses and environments that there are."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ POLICY = "policy"
 _WILD = frozenset("*?[")
 
 
-def misnamed(gathered: Gathered, kinds: Collection[str]) -> Iterator[Diagnostic]:
+def misnamed(gathered: Gathered, kinds: Callable[[], Collection[str]]) -> Iterator[Diagnostic]:
     """Errors for kinds and environments that there are not; warnings for addresses that the files do not describe.
 
     A pattern (`deployment.*`) may match nothing, and so may what another environment names: its files may be others.
@@ -26,10 +26,10 @@ def misnamed(gathered: Gathered, kinds: Collection[str]) -> Iterator[Diagnostic]
     project: Any = gathered.project.spec
     head = gathered.project.document
     for kind in getattr(project, "defaults", {}):
-        if kind not in kinds:
+        if kind not in names.kinds:
             message = f"`defaults` are for a kind `{kind}`, which there is not"
             yield Diagnostic(
-                "unknown-kind", message, head.key_span(("defaults", kind)), help=known_names(kind, kinds, "kind")
+                "unknown-kind", message, head.key_span(("defaults", kind)), help=known_names(kind, names.kinds, "kind")
             )
     for name, chosen in getattr(project, "environments", {}).items():
         here, at = name == gathered.environment, ("environments", name)
@@ -75,7 +75,12 @@ def about(warning: Diagnostic) -> str:
 @dataclass
 class _Names:
     gathered: Gathered
-    kinds: Collection[str]
+    all_kinds: Callable[[], Collection[str]]
+
+    @cached_property
+    def kinds(self) -> Collection[str]:
+        """The kinds that there are: for those of others, all that is installed is looked through."""
+        return self.all_kinds()
 
     @cached_property
     def known(self) -> set[str]:

@@ -136,7 +136,7 @@ class _Partly(Kept):
         if self.facts is not None:
             self.changed.looked = moved(self.facts, look)
         self.lowering = lower(gathered, graph, self.report, look, self)
-        self.report.add(*misnamed(gathered, self.request.kinds.names()))
+        self.report.add(*misnamed(gathered, self.request.kinds.names))
         self._sound()
         desired = DesiredState(gathered.name, gathered.environment, self.lowering.resources)
         blank = Facts(gathered.name, gathered.environment, gathered.backends, context, ignored, names)

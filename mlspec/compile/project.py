@@ -72,7 +72,7 @@ def compile_project(
     gathered = gather(root, kinds, environment, variables, report, kept or {})
     graph = resolve(gathered.bound, gathered.broken, report)
     lowered = lower(gathered, graph, report, lambda address, scan: outside(gathered, address, scan))
-    report.add(*misnamed(gathered, kinds.names()))
+    report.add(*misnamed(gathered, kinds.names))
     report.close()
     desired = DesiredState(gathered.name, gathered.environment, lowered.resources)
     return Compiled(gathered, lambda: graph, desired, report.warnings)

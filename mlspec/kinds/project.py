@@ -109,4 +109,4 @@ class Project(Spec):
 
     def environment(self, name: str) -> Environment:
         """An environment by name; the embedded backends where none is declared."""
-        return self.environments.get(name, Environment())
+        return self.environments.get(name) or Environment.model_construct()  # of defaults, which need no judging

@@ -25,17 +25,17 @@ class Bound:
 
 def bind(document: Document, kinds: Registry[Spec], bindings: Bindings, report: Report) -> Bound | None:
     """The spec of a document; None, and the reasons in the report, when it is none."""
-    kind = _kind(document, kinds, report)
-    if kind is None:
-        return None
+    with without_plugins():
+        kind = _kind(document, kinds, report)
+        if kind is None:
+            return None
+        if not kind.__pydantic_complete__:
+            kind.model_rebuild()
     traps = [*(_secret(document, path) for path in _secrets(document.data, ())), *_folded(document, document.data, ())]
     if traps:  # nothing else is said of the document: it would show the secret, or be about SQL that nobody meant
         report.add(*traps)
         return None
     data = {k: v for k, v in document.data.items() if k != "kind"}
-    if not kind.__pydantic_complete__:
-        with without_plugins():
-            kind.model_rebuild()
     try:
         spec = kind.model_validate(data, context=bindings)
     except ValidationError as error:

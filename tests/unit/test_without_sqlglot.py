@@ -23,7 +23,7 @@ from mlspec.ir.sql.dialect import data_type, from_sql
 from mlspec.plan.diff import Wish
 from mlspec.session import Session
 
-LOADED = ("sqlglot", "concurrent.futures", "logging", "duckdb")
+LOADED = ("sqlglot", "importlib.metadata", "concurrent.futures", "logging", "duckdb")
 PLAN = f"""
 import sys
 from mlspec.cli.main import main
