@@ -18,9 +18,8 @@ class Address:
 
     def __post_init__(self) -> None:
         said = f"{self.kind}.{self.name}/{self.part}" if self.part else f"{self.kind}.{self.name}"
-        vars(self).update(
-            _said=said, _hash=hash(said)
-        )  # a plan of a thousand resources asks for them a hundred thousand times
+        # a plan of a thousand resources asks for both a hundred thousand times
+        vars(self).update(_said=said, _hash=hash(said))
 
     def __str__(self) -> str:
         return self.__dict__["_said"]  # type: ignore[no-any-return]
