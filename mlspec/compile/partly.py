@@ -190,7 +190,8 @@ class _Partly(Kept):
         context = _context(head, self._held(PROJECT_FILE))
         same = self.facts is not None and self.facts.context == context
         ignored = ignored_by(head.document.data)
-        names = yaml_files(self.request.root, ignored) if self.facts is None or self._listed_anew() else self.facts.yaml
+        listed_anew = self.changed.listed or PROJECT_FILE in self.changed.held
+        names = yaml_files(self.request.root, ignored) if self.facts is None or listed_anew else self.facts.yaml
         for name in (PROJECT_FILE, *names):
             doc = self.details.heads.docs.get(name) if same and self.details else None
             if doc is not None and self._as_it_was(name, doc):
@@ -203,37 +204,20 @@ class _Partly(Kept):
         self._sound()
         return self._whole(head, documents), context, list(ignored), list(names)
 
-    def _listed_anew(self) -> bool:
-        return self.changed.listed or PROJECT_FILE in self.changed.held
-
     def _whole(self, head: Head, documents: tuple[Document, ...]) -> Gathered:
-        found = self.gathering
+        found, env = self.gathering, head.name
         bounds = Bounds(found.files, lambda file: bound_in(self.request, file, (documents, head)), found.bound)
         project = found.project
         if project is not None:
-            name, backends = project.spec.name, backends_of(project.spec, head.name)
-            return Gathered(
-                name,
-                head.name,
-                backends,
-                bounds,
-                self.all_files,
-                lambda: project,
-                accepts=accepts_of(project.spec, head.name),
-                beside=beside_of(project.spec, head.name),
-            )
+            spec, name, chosen = project.spec, project.spec.name, backends_of(project.spec, env)
+            accepts, beside = accepts_of(spec, env), beside_of(spec, env)
+            return Gathered(name, env, chosen, bounds, self.all_files, lambda: project, accepts=accepts, beside=beside)
         heads = [a for a, file in found.files.items() if file == PROJECT_FILE and a.kind == "project"]
         if self.facts is None or not heads:
             raise _Given
+        known, of = self.facts, lambda: bounds[heads[0]]
         return Gathered(
-            self.facts.name,
-            head.name,
-            self.facts.backends,
-            bounds,
-            self.all_files,
-            lambda: bounds[heads[0]],
-            accepts=self.facts.accepts,
-            beside=self.facts.beside,
+            known.name, env, known.backends, bounds, self.all_files, of, accepts=known.accepts, beside=known.beside
         )
 
     def _as_it_was(self, name: str, doc: DocHead) -> bool:
