@@ -55,3 +55,11 @@ def test_one_that_is_not_there(tmp_path, view, name, instead):
 )  # fmt: skip
 def test_one_that_is_there(tmp_path, value):
     assert validated(tmp_path, **of_sql(value))
+
+
+def test_what_is_refused_is_not_suggested(tmp_path):
+    with pytest.raises(Problems) as caught:
+        validated(tmp_path, **of_sql("CAST(write_blob(word) AS BIGINT)"))
+    (found,) = caught.value.diagnostics
+    assert "`write_blob`" in found.message
+    assert "write_log" not in found.help

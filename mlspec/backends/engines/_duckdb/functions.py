@@ -8,6 +8,7 @@ from mlspec.base.diag import did_you_mean
 from mlspec.ir.check import Check
 from mlspec.ir.pack import pack
 from mlspec.ir.relation import Relation
+from mlspec.ir.sql.forbidden import reaches
 from mlspec.ir.sql.glot import exp
 from mlspec.ir.sql.traits import Traits
 
@@ -53,7 +54,8 @@ def not_there(body: Relation | Check, traits: Traits) -> tuple[tuple[str, str], 
         return ()
     handed = {str(n.this).lower() for tree in queries_of(body, traits) for n in tree.find_all(exp.Anonymous)}
     unknown = sorted(name for name in handed - functions() if not name.startswith("__"))
-    return tuple((f"it has no function `{n}`", did_you_mean(n, functions())) for n in unknown)
+    meant = [name for name in functions() if not reaches((name,))]  # what would be refused next is no help
+    return tuple((f"it has no function `{n}`", did_you_mean(n, meant)) for n in unknown)
 
 
 def _said(body: Relation | Check) -> str:
