@@ -31,7 +31,7 @@ from mlspec.ir.desired import DesiredState
 from mlspec.ir.pack import unpack
 from mlspec.ir.relation import Relation
 from mlspec.ir.resource import Resource
-from mlspec.ir.sql.analyse import remember
+from mlspec.ir.sql.analyse import forget, remember
 from mlspec.language.bind import Bound
 
 
@@ -50,7 +50,7 @@ def compile_partly(
     except (_Given, Problems):
         return None
     finally:
-        remember(None)
+        forget()
 
 
 def bound_in(

@@ -30,6 +30,20 @@ def run(root, *arguments):
     return done.stdout.splitlines()[-1]
 
 
+def layered(root):
+    """The layered project, compiled once."""
+    layered_project.write(root)
+    layered_project.write_data(root)
+    with Session(root) as session:
+        assert session.compiled
+
+
+def edited(root, before="net > 10", after="net > 11"):
+    """One view of it edited."""
+    path = root / "feature_view.habits.doc.yaml"
+    path.write_text(path.read_text().replace(before, after))
+
+
 @pytest.fixture
 def project(tmp_path):
     rows = {"kind": "source", "name": "orders", "files": "orders.csv", "columns": {"id": "int64", "amount": "int64"}}
@@ -59,8 +73,7 @@ def test_an_edit_lowers_only_what_it_reaches(tmp_path, monkeypatch):
     lowered = []
     lower = FeatureView.lower
     monkeypatch.setattr(FeatureView, "lower", lambda self, scope: lowered.append(self.name) or lower(self, scope))
-    path = tmp_path / "feature_view.habits.doc.yaml"
-    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    edited(tmp_path)
     with Session(tmp_path) as session:
         assert session.compiled.desired.digest != whole
     assert lowered == ["habits"]
@@ -68,12 +81,8 @@ def test_an_edit_lowers_only_what_it_reaches(tmp_path, monkeypatch):
 
 def test_what_another_run_keeps_in_the_meantime_is_not_mixed_with_what_was_read(tmp_path, monkeypatch):
     """Between its two readings of the cache, another run keeps what it made of the same edit."""
-    layered_project.write(tmp_path)
-    layered_project.write_data(tmp_path)
-    with Session(tmp_path) as session:
-        assert session.compiled
-    path = tmp_path / "feature_view.habits.doc.yaml"
-    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    layered(tmp_path)
+    edited(tmp_path)
     with Session(tmp_path, cache=False) as session:
         true = {r.address: r.digest for r in session.compiled.desired}
     read = Request.facts
@@ -178,12 +187,8 @@ def test_bodies_that_are_gone_are_made_again(project):
 
 def test_what_is_lost_of_an_earlier_run_is_made_again(tmp_path, monkeypatch):
     """Bodies may go while facts stay: another environment, of an older run, took them for stale."""
-    layered_project.write(tmp_path)
-    layered_project.write_data(tmp_path)
-    with Session(tmp_path) as session:
-        assert session.compiled
-    path = tmp_path / "feature_view.habits.doc.yaml"
-    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    layered(tmp_path)
+    edited(tmp_path)
     with Session(tmp_path, cache=False) as session:
         true = {r.address: (r.digest, r.body) for r in session.compiled.desired}
     cache = Cache(tmp_path / ".mlspec" / "cache" / "facts.db")
@@ -194,7 +199,7 @@ def test_what_is_lost_of_an_earlier_run_is_made_again(tmp_path, monkeypatch):
         assert {r.address: (r.digest, r.body) for r in session.compiled.desired} == true
     whole = []
     monkeypatch.setattr("mlspec.session.compile_project", lambda *a, **k: whole.append(a))
-    path.write_text(path.read_text().replace("net > 11", "net > 10"))
+    edited(tmp_path, "net > 11", "net > 10")
     with Session(tmp_path) as session:  # it was kept whole again
         assert session.compiled.desired.resources
         assert session.compiled.graph.order
@@ -207,8 +212,7 @@ def test_a_graph_that_is_asked_for_late_needs_nothing_that_is_kept(tmp_path):
     layered_project.write_data(tmp_path)
     with Session(tmp_path) as session:
         true = session.compiled.graph.edges
-    path = tmp_path / "feature_view.habits.doc.yaml"
-    path.write_text(path.read_text().replace("net > 10", "net > 11"))
+    edited(tmp_path)
     with Session(tmp_path) as session:
         assert session.compiled
         session._cache._file.execute("DELETE FROM bodies")

@@ -14,6 +14,7 @@ import mlspec
 from mlspec.backends.engines._duckdb.functions import _COMMON, functions
 from mlspec.backends.engines.duckdb import DuckDB
 from mlspec.backends.port import Artifact, BackendError, SqlEngine
+from mlspec.base import loading
 from mlspec.base.value import replace
 from mlspec.compile.cache import Cache
 from mlspec.ir.columntype import ColumnType
@@ -189,3 +190,21 @@ def test_what_was_recorded_is_looked_at_before_anything_is_done(project):
         damaged = replace(session.compiled, desired=replace(then, resources=resources), ids={})
         with pytest.raises(BackendError, match="a definition may only read declared sources"):
             session.plan_of(damaged, session.recorded()[0], Wish())
+
+
+# -- plugins of pydantic -------------------------------------------------------------------------------------------------
+
+
+def test_plugins_are_not_looked_for_inside_and_are_as_before_outside(monkeypatch):
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    monkeypatch.setattr(loading, "_own", True)
+    monkeypatch.delenv(name, raising=False)
+    before = sys.modules.get("pydantic.plugin._loader")
+    with loading.without_plugins():
+        assert os.environ[name] == "__all__"
+        assert tuple(sys.modules["pydantic.plugin._loader"].get_plugins()) == ()
+    assert name not in os.environ
+    assert sys.modules.get("pydantic.plugin._loader") is before
+    monkeypatch.setenv(name, "one")
+    with loading.without_plugins():
+        assert os.environ[name] == "one"  # whoever says something of it is heard

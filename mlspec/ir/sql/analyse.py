@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mlspec.ir.columntype import ColumnType
 from mlspec.ir.relation import Column, Origin
 from mlspec.ir.sql._plain.grammar import Query, Select, plain
-from mlspec.ir.sql._plain.told import keep_with
+from mlspec.ir.sql._plain.told import forget as forget  # noqa: PLC0414 - for whoever keeps what plain queries are read by
+from mlspec.ir.sql._plain.told import remember as remember  # noqa: PLC0414 - as above
 from mlspec.ir.sql._plain.understand import understand
 from mlspec.ir.sql.analysis import Analysis, Lookup
 from mlspec.ir.sql.glot import exp
@@ -52,14 +53,6 @@ def expression(text: str, columns: Mapping[str, Column]) -> tuple[exp.Expr, Colu
     from mlspec.ir.sql.whole import expression_over  # noqa: PLC0415 - start-up time: it brings sqlglot
 
     return expression_over(text, columns)
-
-
-def remember(fetch: Callable[[], str | None] | None, keep: Callable[[str], None] = lambda _: None) -> None:
-    """Where a text is kept that spares the next run to load sqlglot for plain queries: it tells what sqlglot says of words and types.
-
-    It is true for the versions of sqlglot and of this program with which it was made. None: nowhere from now on.
-    """
-    keep_with(fetch, keep)
 
 
 def origins_of(columns: Iterable[Column]) -> tuple[Origin, ...]:

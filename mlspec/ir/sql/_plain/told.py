@@ -39,13 +39,22 @@ class Told:
 
 Fetch = Callable[[], str | None]
 Keep = Callable[[str], None]
-_keepers: list[tuple[Fetch, Keep]] = []
+_keeper: list[tuple[Fetch, Keep]] = []
 _known: list[Told] = []
+"""One of each, or none."""
 
 
-def keep_with(fetch: Fetch | None, keep: Keep) -> None:
-    """Where the answers are looked for before sqlglot is asked, and kept when it was; nowhere from now on, without `fetch`."""
-    _keepers[:] = [(fetch, keep)] if fetch is not None else []
+def remember(fetch: Fetch, keep: Keep) -> None:
+    """Where a text of the answers is looked for before sqlglot is asked, and kept when it was.
+
+    It is true for the versions of sqlglot and of this program with which it was made.
+    """
+    _keeper[:] = [(fetch, keep)]
+
+
+def forget() -> None:
+    """Nobody keeps the answers any more."""
+    _keeper.clear()
 
 
 def told() -> Told:
@@ -54,16 +63,12 @@ def told() -> Told:
 
 
 def _asked() -> Told:
-    for fetch, _ in _keepers:
-        text = fetch()
-        found = _read(text) if text is not None else None
-        if found is not None:
-            _known[:] = [found]
-            return found
-    found = ask()
-    _known[:] = [found]
-    for _, keep in _keepers:
+    fetch, keep = _keeper[0] if _keeper else (lambda: None, lambda _: None)
+    found = _read(fetch() or "")
+    if found is None:
+        found = ask()
         keep(write(found))
+    _known[:] = [found]
     return found
 
 
